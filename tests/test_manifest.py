@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trichoscan.records import TargetArea, TrichoscanError
+from trichoscan.study.manifest import list_entries, read_manifest
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("a.jpg", "b.jpg", "sub/a.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(name.encode())
+    return tmp_path
+
+
+def manifest(folder: Path, text: str | bytes) -> Path:
+    path = folder / "manifest.csv"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+FULL = "image,subject,site,visit,date,arm,um_per_px,target_x_px,target_y_px,target_radius_px\n"
+
+
+def test_every_column_is_read(folder: Path) -> None:
+    path = manifest(folder, FULL + "sub/a.jpg,S1,vertex,week24,2026-02-03,active,5.54,100,120.5,80\n")
+    (entry,) = read_manifest(path)
+    assert entry.path == folder / "sub/a.jpg"
+    assert (entry.subject, entry.site, entry.visit) == ("S1", "vertex", "week24")
+    assert (entry.date, entry.arm, entry.um_per_px) == ("2026-02-03", "active", 5.54)
+    assert entry.target == TargetArea(100, 120.5, 80)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "image,um_per_px\na.jpg,5.54\n",
+        "\ufeffimage,um_per_px\r\na.jpg,5.54\r\n",
+        "Image;um_per_px\r\na.jpg;5,54\r\n",
+        "image;um_per_px;note\na.jpg;5.54;left, near the ear\n",
+        "sep=;\r\nimage;um_per_px\r\na.jpg;5,54",
+        "\nimage\tum_per_px\n\n a.jpg \t 5.54 \n\t\n",
+        'image,note,um_per_px\na.jpg,"two\nlines",5.54\n',
+        "image,um_per_px,\na.jpg,5.54,\n",
+    ],
+)
+def test_spreadsheets_write_it_in_many_ways(folder: Path, text: str) -> None:
+    (entry,) = read_manifest(manifest(folder, text))
+    assert (entry.path, entry.um_per_px) == (folder / "a.jpg", 5.54)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("file\na.jpg\n", "no column 'image'"),
+        ("", "no column 'image'"),
+        ("image,site,site\na.jpg,x,y\n", "two columns called 'site'"),
+        ("image\na.jpg\n\na.jpg\n", "row 4: 'a.jpg' is already in row 2"),
+        ("image\na.jpg\n./a.jpg\n", "row 3: './a.jpg' is already in row 2"),
+        ("image\nc.jpg\n", "row 2: no photo 'c.jpg'"),
+        ("image,um_per_px\na.jpg,five\n", "row 2: um_per_px 'five'"),
+        ("image,um_per_px\na.jpg,-1\n", "row 2: um_per_px '-1'"),
+        ("image,um_per_px\na.jpg,nan\n", "row 2: um_per_px 'nan'"),
+        ("image,date\na.jpg,03.02.2026\n", "date '03.02.2026': write it as YYYY-MM-DD"),
+        ("image,date\na.jpg,2026-02-30\n", "row 2: date"),
+        ("image,date\na.jpg,2026-W01-1\n", "row 2: date"),
+        ("image,target_x_px\na.jpg,10\n", "give all or none"),
+        ("image,subject\n,S1\n", "row 2: no image"),
+        ("image,subject\na.jpg,Doe, Jane\n", "row 2: more cells than the header"),
+        (b"image,subject\na.jpg,Z\xfcrich\n", "not UTF-8"),
+        ('image\n"a.jpg\n', "not a CSV file"),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_row(folder: Path, text: str | bytes, told: str) -> None:
+    path = manifest(folder, text)
+    with pytest.raises(TrichoscanError) as error:
+        read_manifest(path)
+    assert str(error.value).startswith(f"{path}: ")
+    assert told in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_all_problems_are_told_at_once_but_not_hundreds(folder: Path) -> None:
+    path = manifest(folder, "image,date\n" + "".join(f"missing_{i}.jpg,tomorrow\n" for i in range(50)))
+    with pytest.raises(TrichoscanError, match=r"row 2: .*row 3: .*and 95 more$"):
+        read_manifest(path)
+
+
+def test_a_missing_manifest_is_told(folder: Path) -> None:
+    with pytest.raises(TrichoscanError, match=r"nowhere\.csv: cannot be read"):
+        list_entries([folder], manifest=folder / "nowhere.csv")
+
+
+def test_entries_are_sorted_and_named_relative_to_the_folder(folder: Path) -> None:
+    manifest(folder, "image,subject\nb.jpg,S2\n")
+    entries, unmatched = list_entries([folder])
+    assert [entry.image for entry in entries] == ["a.jpg", "b.jpg", "sub/a.jpg"]
+    assert [entry.subject for entry in entries] == ["", "S2", ""]
+    assert unmatched == []
+
+
+def test_photos_of_several_folders_keep_distinct_names(folder: Path) -> None:
+    entries, _ = list_entries([folder / "sub", folder / "a.jpg"])
+    assert [entry.image for entry in entries] == ["a.jpg", "sub/a.jpg"]
+
+
+def test_a_single_photo_gets_the_row_of_the_manifest_beside_it(folder: Path) -> None:
+    manifest(folder, "image,um_per_px\nb.jpg,4\n")
+    entries, _ = list_entries([folder / "b.jpg"])
+    assert [(entry.image, entry.um_per_px) for entry in entries] == [("b.jpg", 4.0)]
+
+
+def test_the_pattern_fills_in_where_the_manifest_is_silent(tmp_path: Path) -> None:
+    for name in ("S1_vertex_week0.jpg", "S2_vertex_week0.jpg", "S3_vertex.jpg", "S4_left_side_week0.jpg"):
+        (tmp_path / name).touch()
+    manifest(tmp_path, "image,subject\nS2_vertex_week0.jpg,from manifest\n")
+    entries, unmatched = list_entries([tmp_path], pattern="{subject}_{site}_{visit}")
+    by_name = {entry.image: (entry.subject, entry.site, entry.visit) for entry in entries}
+    assert by_name["S1_vertex_week0.jpg"] == ("S1", "vertex", "week0")
+    assert by_name["S2_vertex_week0.jpg"] == ("from manifest", "", "")
+    assert by_name["S3_vertex.jpg"] == ("", "", "")
+    assert by_name["S4_left_side_week0.jpg"] == ("", "", ""), "two readings are possible: none is chosen"
+    assert sorted(path.name for path in unmatched) == ["S3_vertex.jpg", "S4_left_side_week0.jpg"]
+
+
+def test_a_pattern_may_hold_a_date(tmp_path: Path) -> None:
+    (tmp_path / "S1-2026-02-03.jpg").touch()
+    (tmp_path / "S1-2026-02-31.jpg").touch()
+    entries, unmatched = list_entries([tmp_path], pattern="{subject}-{date}")
+    assert [(entry.subject, entry.date) for entry in entries] == [("S1", "2026-02-03"), ("", "")]
+    assert len(unmatched) == 1
+
+
+@pytest.mark.parametrize(
+    "pattern", ["", "subject", "{subject}{site}", "{subject}_{subject}", "{name}_{site}"]
+)
+def test_a_pattern_that_cannot_be_read_is_refused(folder: Path, pattern: str) -> None:
+    with pytest.raises(TrichoscanError, match="--pattern"):
+        list_entries([folder], pattern=pattern)
+
+
+word = st.text("abcXYZ019 .-", min_size=1).filter(lambda text: text.strip(" .") == text)
+
+
+@given(st.tuples(word, word, word))
+def test_a_name_made_from_the_pattern_is_read_back(fields: tuple[str, str, str]) -> None:
+    from trichoscan.study.manifest import _fields_of_name, _pattern_expression
+
+    expression = _pattern_expression("{subject}_{site}_{visit}")
+    assert _fields_of_name(expression, "_".join(fields)) == dict(
+        zip(("subject", "site", "visit"), fields, strict=True)
+    )

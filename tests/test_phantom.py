@@ -1,0 +1,235 @@
+"""Phantoms: coverage is area-true, truth agrees with the picture, the same seed gives the same bytes."""
+
+import csv
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trichoscan.phantom.camera import draw_camera, encode
+from trichoscan.phantom.draw import clip_path, draw_phantom, lay_hairs, photograph
+from trichoscan.phantom.render import Shaft, cover
+from trichoscan.phantom.scalp import TrueHair, place_units
+from trichoscan.phantom.style import STYLE_SHARE, linear
+from trichoscan.phantom.visits import Course, cut_to, follow_up
+from trichoscan.phantom.write import truth_json, write_phantoms
+
+SIDE = 220
+
+
+def canvas_of(shaft, side=SIDE):
+    covered = cover([shaft], side, side)
+    picture = np.zeros(side * side)
+    np.add.at(picture, covered.pixel, covered.share)
+    return picture.reshape(side, side), covered
+
+
+def straight(angle_rad, width_px, centre=(109.3, 110.1), length_px=120.0, **options):
+    way = np.array([np.cos(angle_rad), np.sin(angle_rad)])
+    path = np.array(centre) + np.linspace(-0.5, 0.5, 7)[:, None] * length_px * way
+    return Shaft(path, np.full(7, width_px), **options)
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    angle=st.floats(0, 2 * np.pi),
+    width=st.floats(2, 20),
+    x=st.floats(108, 111),
+    y=st.floats(108, 111),
+    soft=st.sampled_from([1.0, 1.0, 4.0]),
+)
+def test_coverage_of_a_straight_shaft_is_its_area_at_any_angle(angle, width, x, y, soft):
+    picture, covered = canvas_of(straight(angle, width, (x, y), soft_px=soft))
+    assert picture.sum() / 120.0 == pytest.approx(width, abs=0.02)
+    assert len(np.unique(covered.pixel)) == len(covered.pixel)
+    assert picture.min() >= 0 and picture.max() <= 1
+
+
+@pytest.mark.parametrize("width", [0.5, 1.0, 1.5])
+def test_coverage_of_a_shaft_thinner_than_a_pixel_keeps_its_area(width):
+    picture, _ = canvas_of(straight(0.4, width))
+    assert picture.sum() / 120.0 == pytest.approx(width, abs=0.01)
+
+
+def test_coverage_of_a_curl_is_length_times_width():
+    turn = np.linspace(0, 1.7 * np.pi, 60)
+    path = np.column_stack([110 + 60 * np.cos(turn), 110 + 60 * np.sin(turn)])
+    picture, covered = canvas_of(Shaft(path, np.full(60, 9.0)))
+    length = np.hypot(*np.diff(path, axis=0).T).sum()
+    assert picture.sum() / length == pytest.approx(9.0, abs=0.05)
+    assert len(np.unique(covered.pixel)) == len(covered.pixel)
+
+
+def test_coverage_is_centred_on_the_path_and_along_starts_at_the_root():
+    shaft = straight(0.3, 8.0)
+    picture, covered = canvas_of(shaft)
+    y, x = np.indices(picture.shape)
+    centre = np.array([(picture * x).sum(), (picture * y).sum()]) / picture.sum()
+    assert centre == pytest.approx(shaft.path_px.mean(axis=0), abs=0.02)
+    root = covered.pixel[np.argmin(covered.along_px)]
+    assert np.hypot(root % SIDE - shaft.path_px[0, 0], root // SIDE - shaft.path_px[0, 1]) < 6
+
+
+def test_turning_a_shaft_by_a_quarter_turns_its_coverage():
+    shaft = straight(0.7, 5.3, (110.0, 110.0))
+    turned = replace(shaft, path_px=np.column_stack([219 - shaft.path_px[:, 1], shaft.path_px[:, 0]]))
+    assert canvas_of(turned)[0] == pytest.approx(np.rot90(canvas_of(shaft)[0], -1), abs=0.02)
+
+
+def test_a_shaft_outside_the_photo_covers_nothing():
+    assert len(canvas_of(straight(0.2, 9.0, (600.0, 110.0)))[1].pixel) == 0
+    assert len(cover([], 64, 64).pixel) == 0
+
+
+def test_hair_covers_skin_in_linear_light():
+    camera = draw_camera("clipped", SIDE, SIDE, 5.0, np.random.default_rng(0))
+    hair = TrueHair(
+        0,
+        0,
+        np.array([[-300.0, 0], [300.0, 0]]),
+        np.full(2, 50.0),
+        np.full(3, 0.05),
+        "hair",
+        1.0,
+        0.0,
+        0.0,
+        0.0,
+    )
+    covered = cover([Shaft(camera.to_px(hair.path_um), hair.width_um / 5.0)], SIDE, SIDE)
+    scene = np.full((SIDE, SIDE, 3), 0.5, np.float32)
+    lay_hairs(scene, (hair,), covered, replace(camera, sparkle=np.zeros((512, 512), np.float32)))
+    darkness = (0.5 - scene[:, SIDE // 2, 1]).sum()
+    mean_colour = 0.05 * (1.1 - 0.3 / 3)  # the shaft is a little darker at its rim
+    assert darkness / (0.5 - mean_colour) == pytest.approx(10.0, abs=0.05)
+
+
+def test_encoding_is_srgb():
+    levels = np.arange(256)
+    assert encode(linear(levels).astype(np.float32)) == pytest.approx(levels, abs=0.9)
+
+
+@pytest.mark.parametrize("style", list(STYLE_SHARE))
+def test_truth_lies_in_the_photo_and_the_same_seed_gives_the_same_bytes(style):
+    phantom, again = (draw_phantom(5, style, 320, 256) for _ in range(2))
+    assert phantom.jpeg == again.jpeg
+    assert truth_json(phantom) == truth_json(again)
+    assert phantom.pixels.shape == (256, 320, 3) and phantom.pixels.dtype == np.uint8
+    for hair in phantom.hairs:
+        assert hair.path_px.shape == (len(hair.width_px), 2) and len(hair.path_px) >= 2
+        assert np.all(hair.path_px >= -0.5 - 1e-6)
+        assert np.all(hair.path_px <= np.array([319.5, 255.5]) + 1e-6)
+    assert (len(phantom.hairs) == 0) == (style == "bare")
+
+
+def test_another_seed_gives_another_photo():
+    assert draw_phantom(1, "clipped", 128, 128).jpeg != draw_phantom(2, "clipped", 128, 128).jpeg
+
+
+@pytest.mark.parametrize("size", [(64, 64), (65, 301), (640, 64)])
+def test_any_size_from_64_px(size):
+    assert draw_phantom(3, None, *size).pixels.shape[:2] == size[::-1]
+
+
+def test_bad_requests_are_refused():
+    with pytest.raises(ValueError, match="no style"):
+        draw_phantom(0, "plaits")
+    with pytest.raises(ValueError, match="64"):
+        draw_phantom(0, None, 32, 512)
+
+
+def test_dark_clipped_hair_is_darker_than_the_skin_beside_it():
+    contrasts = []
+    for seed in range(8):
+        phantom = draw_phantom(seed, "clipped", 512, 512)
+        grey = phantom.pixels.mean(axis=2)
+        for hair in phantom.hairs:
+            if hair.kind in ("premium", "single") and not hair.cut_by_edge:
+                x, y = np.rint(hair.path_px[len(hair.path_px) // 2]).astype(int)
+                contrasts.append(np.median(grey) - grey[y, x])
+    assert len(contrasts) > 20
+    assert np.mean(np.array(contrasts) > 20) > 0.85
+
+
+def test_an_upper_hair_hides_the_root_beneath_it():
+    phantom = draw_phantom(0, "bare", 256, 256, 5.0)
+    below = TrueHair(
+        0, 0, np.array([[0.0, 0], [300.0, 0]]), np.full(2, 60.0), np.full(3, 0.02), "hair", 1.0, 0.0, 0.0, 0.0
+    )
+    across = np.array([[20.0, -300], [20.0, 300]])
+    above = replace(below, hair_id=1, unit_id=1, path_um=across, width_um=np.full(2, 120.0))
+    for hairs, visible in (((below, above), False), ((above, below), True)):
+        truth = photograph(replace(phantom.scalp, hairs=hairs), phantom.camera, "bare").hairs
+        assert [h.root_visible for h in truth] == [visible, True]
+        assert [h.kind for h in truth] == ["single", "single"]
+
+
+def test_clipping_ends_on_the_edge_of_the_photo():
+    path = np.array([[-20.0, 50], [-5, 50], [10, 50], [30, 50], [45, 50]])
+    clipped, width, from_root, to_tip = clip_path(path, np.full(5, 4.0), 40, 100)
+    assert clipped[0].tolist() == [-0.5, 50.0] and clipped[-1].tolist() == [39.5, 50.0]
+    assert len(width) == len(clipped) and not from_root and not to_tip
+    assert clip_path(path - 200, np.full(5, 4.0), 40, 100) is None
+
+
+def test_units_have_the_density_asked_for_and_keep_apart():
+    points = place_units(80.0, np.array([10000.0, 10000.0]), np.random.default_rng(1))
+    assert len(points) / 4.0 == pytest.approx(80, rel=0.08)
+    spacing = np.sort(np.hypot(*(points[:, None] - points[None]).transpose(2, 0, 1)), axis=1)[:, 1]
+    assert np.quantile(spacing, 0.02) > 350
+
+
+def test_a_later_visit_keeps_roots_and_says_what_became_of_each_hair():
+    first = draw_phantom(8, "clipped", 512, 512, 6.0)
+    visit = follow_up(first.scalp, first.camera, seed=3)
+    before = {h.hair_id: h for h in first.scalp.hairs if h.kind == "hair"}
+    after = {h.hair_id: h for h in visit.scalp.hairs}
+    assert set(visit.fate) == set(before) | set(after)
+    for hair_id, fate in visit.fate.items():
+        assert (hair_id in before) == (fate != "new")
+        assert (hair_id in after) == (fate != "lost")
+        if fate in ("kept", "thickened"):
+            assert after[hair_id].path_um[0] == pytest.approx(before[hair_id].path_um[0])
+    grown = [after[i].width_um[0] / before[i].width_um[0] for i, f in visit.fate.items() if f == "thickened"]
+    assert np.mean(grown) == pytest.approx(1.2, abs=0.01)
+    assert {"kept", "thickened", "lost", "new"} == set(visit.fate.values())
+
+
+def test_nothing_happens_in_a_course_without_change():
+    first = draw_phantom(8, "clipped", 256, 256, 6.0)
+    still = Course(0, 0, 0, 0, 1.0, 0, 0, 0, 0)
+    visit = follow_up(first.scalp, first.camera, 3, course=still)
+    assert set(visit.fate.values()) == {"kept"}
+    assert visit.camera.to_px(np.zeros((1, 2))) == pytest.approx(first.camera.to_px(np.zeros((1, 2))))
+
+
+def test_cutting_a_path_scales_its_length():
+    path = np.column_stack([np.linspace(0, 400, 11), np.zeros(11)])
+    for factor in (0.4, 1.0, 1.7):
+        cut, width = cut_to(path, np.full(11, 60.0), factor)
+        assert np.hypot(*np.diff(cut, axis=0).T).sum() == pytest.approx(400 * factor, rel=1e-6)
+        assert len(width) == len(cut)
+
+
+def test_written_phantoms_have_photo_manifest_and_truth(tmp_path):
+    write_phantoms(tmp_path, 3, 7)
+    with (tmp_path / "images" / "manifest.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 3
+    for row in rows:
+        stem = row["image"].removesuffix(".jpg")
+        assert (tmp_path / "images" / row["image"]).read_bytes()[:2] == b"\xff\xd8"
+        truth = json.loads((tmp_path / "truth" / f"{stem}.json").read_text())
+        assert truth["size"] == [1280, 1024]
+        assert truth["um_per_px"] == pytest.approx(float(row["um_per_px"]), abs=1e-4)
+        for hair in truth["hairs"]:
+            assert hair["path"][0] == hair["root"] and hair["path"][-1] == hair["tip"]
+            assert hair["kind"] in {"premium", "single", "undersize", "abnormal"}
+            assert 2 < hair["diameter_um"] < 160
+
+
+def test_write_phantoms_refuses_nonsense(tmp_path):
+    with pytest.raises(ValueError, match="n >= 1"):
+        write_phantoms(tmp_path, 0, 1)

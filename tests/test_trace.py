@@ -1,0 +1,122 @@
+"""Tracing on maps drawn from known hairs: what the network would say if it were perfect."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from trichoscan.learn.labels import LabelledHair, label_maps
+from trichoscan.records import Hair, Segmentation
+from trichoscan.segment.network import REACH_UNIT_CELLS
+from trichoscan.segment.trace import DEFAULT_THRESHOLDS, to_px, trace
+
+SHAPE = (200, 240)
+PX_PER_CELL = 2.0
+
+
+def maps_of(paths: list[NDArray[np.float64]]) -> Segmentation:
+    labels = label_maps([LabelledHair(p) for p in paths], SHAPE)
+    return Segmentation(
+        root=labels["root"],
+        tip=labels["tip"],
+        bend=labels["bend"],
+        reach=np.nan_to_num(labels["reach"]) * np.float32(REACH_UNIT_CELLS),
+        shaft=np.nan_to_num(labels["shaft"]),
+        px_per_cell=PX_PER_CELL,
+        thresholds=DEFAULT_THRESHOLDS,
+    )
+
+
+def traced(paths: list[NDArray[np.float64]]) -> tuple[Hair, ...]:
+    return trace(maps_of(paths), np.ones((2 * SHAPE[0], 2 * SHAPE[1]), bool))
+
+
+def straight(x: float, y: float, degrees: float, length: float) -> NDArray[np.float64]:
+    angle = np.deg2rad(degrees)
+    return np.array([[x, y], [x + length * np.cos(angle), y + length * np.sin(angle)]])
+
+
+def arc(x: float, y: float, degrees: float, radius: float, turn_degrees: float) -> NDArray[np.float64]:
+    heading = np.deg2rad(degrees + np.linspace(0, turn_degrees, 40))
+    step = radius * np.deg2rad(abs(turn_degrees)) / 39
+    moves = step * np.stack([np.cos(heading), np.sin(heading)], -1)[:-1]
+    return np.concatenate([[[x, y]], [[x, y]] + moves.cumsum(0)])
+
+
+def ends_match(hair: Hair, path: NDArray[np.float64], within_cells: float) -> bool:
+    root, tip = (np.hypot(*(a - to_px(b, PX_PER_CELL))) for a, b in ((hair.root_px, path[0]), (hair.tip_px, path[-1])))
+    return bool(root <= within_cells * PX_PER_CELL and tip <= 2 * within_cells * PX_PER_CELL)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.floats(0, 360), st.floats(60, 180), st.floats(70, 130), st.floats(25, 50))
+def test_one_hair_is_found_whole_in_any_direction(degrees: float, x: float, y: float, length: float) -> None:
+    path = straight(x, y, degrees, length)
+    hairs = traced([path])
+    assert len(hairs) == 1
+    assert ends_match(hairs[0], path, 1.0)
+    assert abs(hairs[0].length_px / PX_PER_CELL - length) < 3
+
+
+@pytest.mark.parametrize("between", [25.0, 45.0, 90.0])
+def test_two_hairs_that_leave_one_ostium_are_two(between: float) -> None:
+    paths = [straight(100, 60, 60, 50), straight(100, 60, 60 + between, 50)]
+    hairs = traced(paths)
+    assert len(hairs) == 2
+    assert all(any(ends_match(h, p, 2.0) for h in hairs) for p in paths)
+    assert all("overlapped" in h.flags for h in hairs)
+
+
+def test_two_parallel_hairs_side_by_side_are_two() -> None:
+    paths = [straight(100, 60, 50, 50), straight(95.5, 64, 50, 45)]
+    assert len(traced(paths)) == 2
+
+
+@pytest.mark.parametrize("crossing", [35.0, 60.0, 90.0])
+def test_crossing_hairs_keep_their_own_tips(crossing: float) -> None:
+    paths = [straight(60, 100, 0, 110), straight(115, 100, 0, 0)]
+    angle = np.deg2rad(crossing)
+    half = 45 * np.array([np.cos(angle), np.sin(angle)])
+    paths[1] = np.array([[115, 100] - half, [115, 100] + half])
+    hairs = traced(paths)
+    assert len(hairs) == 2
+    assert all(any(ends_match(h, p, 1.5) for h in hairs) for p in paths)
+
+
+@pytest.mark.parametrize("turn", [-80.0, 60.0])
+def test_a_curved_hair_is_followed_to_its_tip(turn: float) -> None:
+    path = arc(60, 90, 10, 90, turn)
+    hairs = traced([path])
+    assert len(hairs) == 1
+    assert ends_match(hairs[0], path, 1.5)
+    middle = to_px(path[len(path) // 2], PX_PER_CELL)
+    assert np.hypot(*(hairs[0].path_px - middle).T).min() < 3 * PX_PER_CELL
+
+
+def test_a_hair_that_leaves_the_photo_is_cut_by_the_edge() -> None:
+    hairs = trace(maps_of([straight(200, 100, 0, 80)]), np.ones((400, 480), bool))
+    assert len(hairs) == 1
+    assert "cut_by_edge" in hairs[0].flags
+
+
+def test_what_lies_outside_of_the_usable_mask_is_no_hair() -> None:
+    usable = np.ones((400, 480), bool)
+    usable[:, :200] = False
+    paths = [straight(50, 100, 90, 40), straight(180, 100, 90, 40)]
+    assert len(trace(maps_of(paths), usable)) == 1
+
+
+def test_empty_maps_have_no_hair() -> None:
+    assert traced([]) == ()
+
+
+def test_mirrored_maps_give_mirrored_hairs() -> None:
+    paths = [straight(60, 60, 20, 40), straight(120, 110, 75, 45), arc(50, 150, -20, 100, 40)]
+    mirrored = [np.array([SHAPE[1] - 1, 0]) + p * [-1, 1] for p in paths]
+    width_px = PX_PER_CELL * SHAPE[1]
+    for hair, path in zip(traced(paths), sorted(paths, key=lambda p: p[0][1]), strict=True):
+        assert ends_match(hair, path, 1.0)
+    roots = np.array([h.root_px for h in traced(paths)])
+    flipped = np.array([h.root_px for h in traced(mirrored)])
+    np.testing.assert_allclose(flipped * [-1, 1] + [width_px - 1, 0], roots, atol=0.5)

@@ -1,0 +1,1 @@
+"""Making weights and judging them."""

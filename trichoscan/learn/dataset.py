@@ -1,0 +1,254 @@
+"""Training crops: real photos with hand-drawn hairs and phantoms, augmented, with label maps.
+
+What the annotation does not cover has weight 0: beyond the photo's edge, beside it (hairs there are
+often left out), and wherever a hair would cross one of the seams along which the annotation of
+shared/data/fdu was cut.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from trichoscan.learn.augment import augment_pixels
+from trichoscan.learn.labels import LabelledHair, label_maps
+from trichoscan.phantom.draw import draw_phantom
+from trichoscan.photo.read import read_photo
+from trichoscan.records import TrichoscanError
+from trichoscan.segment.network import CELL_PX, DIRECTIONS, ORIENTATIONS, WORKING_UM_PER_PX
+
+EDGE_UM = 170.0
+"""Within this of the photo's edge the hand annotation is incomplete (30 px in shared/data/fdu)."""
+SEAM_REACH_UM = 650.0
+"""A hair that begins this close to a seam and points at it may have been left out."""
+CUT_MARGIN_CELLS = 3.0
+"""An end this close outside the crop still shows."""
+
+
+@dataclass(frozen=True, eq=False)
+class AnnotatedPhoto:
+    """A photo and its hairs, in its own px.
+
+    Attributes
+    ----------
+    name : str
+    pixels : (H, W, 3) uint8
+    um_per_px : float
+    hairs : tuple of LabelledHair
+        Debris is not among them: it counts as skin.
+    seams_px : (x, y) or None
+        Column and row along which the annotation was cut.
+    edge_um : float
+        Width of the margin in which hairs may be missing.
+    """
+
+    name: str
+    pixels: NDArray[np.uint8]
+    um_per_px: float
+    hairs: tuple[LabelledHair, ...]
+    seams_px: tuple[float, float] | None = None
+    edge_um: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Crop:
+    """One training sample.
+
+    Attributes
+    ----------
+    pixels : (H, W, 3) uint8
+        At about the working scale.
+    labels : dict of str to (C, h, w) float32
+        See `labels.label_maps`.
+    weights : dict of str to (C, h, w) float32
+        0 where the annotation says nothing; keys root, tip, shaft.
+    """
+
+    pixels: NDArray[np.uint8]
+    labels: dict[str, NDArray[np.float32]]
+    weights: dict[str, NDArray[np.float32]]
+
+
+def split_by_name(stems: Sequence[str], held_out: int, validation: int) -> dict[str, list[str]]:
+    """Split photos by the sha256 of their name: the same photo is always on the same side.
+
+    Returns
+    -------
+    dict
+        "held_out" (never trained on, nor looked at for a choice), "validation" (for operating
+        points), "train"; each sorted.
+    """
+    order = sorted(stems, key=lambda s: hashlib.sha256(s.encode()).hexdigest())
+    return {
+        "held_out": sorted(order[:held_out]),
+        "validation": sorted(order[held_out : held_out + validation]),
+        "train": sorted(order[held_out + validation :]),
+    }
+
+
+def read_annotated(folder: Path, stems: Sequence[str] | None = None) -> list[AnnotatedPhoto]:
+    """Read photos of `folder`/images with hairs in `folder`/truth.
+
+    Parameters
+    ----------
+    folder : Path
+    stems : sequence of str, optional
+        Only these; all by default.
+
+    Raises
+    ------
+    TrichoscanError
+        Where the folder has no truth, or a truth file has no photo.
+    """
+    files = sorted((folder / "truth").glob("*.json"))
+    if not files:
+        raise TrichoscanError(f"{folder}: no truth/*.json here; give a folder with images/ and truth/")
+    wanted = None if stems is None else set(stems)
+    return [_read_one(folder, f) for f in files if wanted is None or f.stem in wanted]
+
+
+def _read_one(folder: Path, truth_file: Path) -> AnnotatedPhoto:
+    truth = json.loads(truth_file.read_text())
+    image = next((folder / "images").glob(f"{truth_file.stem}.*"), None)
+    if image is None:
+        raise TrichoscanError(
+            f"{truth_file}: no photo of this name in {folder / 'images'}; add it or remove the truth"
+        )
+    by_hand = not any("hair_id" in h for h in truth["hairs"])
+    width, height = truth["size"]
+    hairs = tuple(
+        LabelledHair(
+            np.asarray(h.get("path", [h["root"], h["tip"]]), float),
+            root_visible=h.get("root_visible", True),
+            tip_visible=not h.get("cut_by_edge", False),
+        )
+        for h in truth["hairs"]
+        if h["kind"] != "abnormal"
+    )
+    return AnnotatedPhoto(
+        truth_file.stem,
+        read_photo(image).pixels,
+        float(truth["um_per_px"]),
+        hairs,
+        seams_px=(width / 2, height / 2) if by_hand else None,
+        edge_um=EDGE_UM if by_hand else 0.0,
+    )
+
+
+def random_crop(photo: AnnotatedPhoto, size_px: int, rng: np.random.Generator) -> Crop:
+    """Turn, mirror, scale and cut a photo at random, then change its light and blur.
+
+    Parameters
+    ----------
+    photo : AnnotatedPhoto
+    size_px : int
+        Side of the crop at the working scale.
+    rng : numpy.random.Generator
+    """
+    zoom = photo.um_per_px / WORKING_UM_PER_PX * np.exp(rng.uniform(-0.3, 0.3))
+    affine = _random_affine(photo.pixels.shape, zoom, size_px, rng)
+    shrink = min(1.0, 1.3 * zoom)
+    source, to_source = photo.pixels, affine
+    if shrink < 1.0:
+        source = cv2.resize(photo.pixels, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+        half_px = 0.5 / shrink - 0.5
+        to_source = affine @ np.array([[1 / shrink, 0, half_px], [0, 1 / shrink, half_px], [0, 0, 1.0]])
+    pixels = cv2.warpAffine(
+        source, to_source[:2], (size_px, size_px), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
+    )
+    cells = size_px // CELL_PX
+    to_cell = (
+        np.array([[1 / CELL_PX, 0, 0.5 / CELL_PX - 0.5], [0, 1 / CELL_PX, 0.5 / CELL_PX - 0.5], [0, 0, 1]])
+        @ affine
+    )
+    hairs = [_moved(h, to_cell, cells) for h in photo.hairs]
+    labels = label_maps([h for h in hairs if h is not None], (cells, cells))
+    to_photo: NDArray[np.float64] = np.linalg.inv(to_cell)
+    weights = _weights(photo, to_photo, cells)
+    for name in ("root", "tip"):
+        weights[name] = np.where(labels[name] > 0.05, 1.0, weights[name]).astype(np.float32)
+    weights["shaft"] = np.where(labels["shaft"] == 1.0, 1.0, weights["shaft"]).astype(np.float32)
+    return Crop(augment_pixels(pixels, rng), labels, weights)
+
+
+def _random_affine(
+    shape: tuple[int, ...], zoom: float, size_px: int, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """(3, 3) from photo px to crop px: turned by any angle, mirrored half of the time."""
+    height, width = shape[:2]
+    half = 0.5 * size_px / zoom
+    centre = [rng.uniform(min(0.8 * half, n / 2), max(n - 0.8 * half, n / 2)) for n in (width, height)]
+    angle = rng.uniform(0, 2 * np.pi)
+    mirror = rng.choice([-1.0, 1.0])
+    c, s = np.cos(angle), np.sin(angle)
+    linear = zoom * np.array([[c, -s], [s, c]]) @ np.diag([mirror, 1.0])
+    affine = np.eye(3)
+    affine[:2, :2] = linear
+    affine[:2, 2] = (size_px - 1) / 2 - linear @ np.array(centre)
+    return affine
+
+
+def _moved(hair: LabelledHair, to_cell: NDArray[np.float64], cells: int) -> LabelledHair | None:
+    """`hair` in cells of the crop; None where it lies outside."""
+    path = hair.path @ to_cell[:2, :2].T + to_cell[:2, 2]
+    low, high = -CUT_MARGIN_CELLS, cells - 1 + CUT_MARGIN_CELLS
+    if (path.max(0) < low).any() or (path.min(0) > high).any():
+        return None
+    inside = ((path >= low) & (path <= high)).all(1)
+    return LabelledHair(path, hair.root_visible and bool(inside[0]), hair.tip_visible and bool(inside[-1]))
+
+
+def _weights(
+    photo: AnnotatedPhoto, to_photo: NDArray[np.float64], cells: int
+) -> dict[str, NDArray[np.float32]]:
+    """1 where the absence of a label means absence of a hair."""
+    grid = np.stack(np.meshgrid(np.arange(cells), np.arange(cells)), -1).astype(np.float32)
+    at = grid @ to_photo[:2, :2].T.astype(np.float32) + to_photo[:2, 2].astype(np.float32)
+    edge = photo.edge_um / photo.um_per_px
+    limits = np.array(photo.pixels.shape[1::-1]) - 1
+    known = ((at >= edge) & (at <= limits - edge)).all(-1)
+    directed = np.broadcast_to(known, (DIRECTIONS, cells, cells)).astype(np.float32)
+    plain = np.broadcast_to(known, (ORIENTATIONS, cells, cells)).astype(np.float32)
+    if photo.seams_px is None:
+        return {"root": directed, "tip": directed, "shaft": plain}
+    reach = SEAM_REACH_UM / photo.um_per_px
+    root, tip = directed.copy(), directed.copy()
+    linear = to_photo[:2, :2] / np.sqrt(abs(np.linalg.det(to_photo[:2, :2])))
+    for d in range(DIRECTIONS):
+        angle = 2 * np.pi * d / DIRECTIONS
+        ahead = reach * (linear @ np.array([np.cos(angle), np.sin(angle)]))
+        root[d][_crosses(at, ahead, photo.seams_px, edge)] = 0.0
+        tip[d][_crosses(at, -ahead, photo.seams_px, edge)] = 0.0
+    near = (np.abs(at - np.array(photo.seams_px)) < 0.6 * reach).any(-1)
+    return {"root": root, "tip": tip, "shaft": np.where(near, 0.0, plain).astype(np.float32)}
+
+
+def _crosses(
+    at: NDArray[np.float32], ahead: NDArray[np.float64], seams_px: tuple[float, float], margin: float
+) -> NDArray[np.bool_]:
+    """Whether the segment from each point on by `ahead` comes within `margin` of a seam."""
+    crossing: NDArray[np.bool_] = np.zeros(at.shape[:2], np.bool_)
+    for axis, seam in enumerate(seams_px):
+        low, high = min(0.0, ahead[axis]) - margin, max(0.0, ahead[axis]) + margin
+        crossing |= (at[..., axis] + low < seam) & (seam < at[..., axis] + high)
+    return crossing
+
+
+def phantom_photo(seed: int, size_px: int, rng: np.random.Generator) -> AnnotatedPhoto:
+    """Draw a phantom a little larger than a crop, as a photo to cut from."""
+    um_per_px = float(np.exp(rng.uniform(np.log(3.0), np.log(11.0))))
+    side = int(min(1.25 * size_px * WORKING_UM_PER_PX / um_per_px, 900))
+    phantom = draw_phantom(seed, width_px=side, height_px=side, um_per_px=um_per_px)
+    hairs = tuple(
+        LabelledHair(np.asarray(h.path_px, float), h.root_visible, not h.cut_by_edge)
+        for h in phantom.hairs
+        if h.kind != "abnormal"
+    )
+    return AnnotatedPhoto(f"phantom_{seed}", phantom.pixels, phantom.um_per_px, hairs)

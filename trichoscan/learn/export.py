@@ -1,0 +1,184 @@
+"""A weights folder from a trained network: model, config, card and a stored answer to replay."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import save
+
+from trichoscan.learn.dataset import AnnotatedPhoto, phantom_photo, read_annotated
+from trichoscan.learn.operating import (
+    Trial,
+    choose_least_confidence,
+    confidence,
+    count_cv,
+    fit_confidence,
+    try_photos,
+)
+from trichoscan.learn.train import TrainConfig
+from trichoscan.records import Photo
+from trichoscan.segment.infer import Weights, load_weights, segment
+from trichoscan.segment.network import CHANNELS, WORKING_UM_PER_PX, HairNet
+from trichoscan.segment.trace import DEFAULT_THRESHOLDS
+
+PHANTOM_VALIDATION = 24
+"""Phantoms on which operating points are chosen where there are no real photos."""
+
+
+def export_weights(
+    network: HairNet,
+    config: TrainConfig,
+    split: dict[str, list[str]],
+    folder: Path,
+    log: Callable[[str], None],
+) -> Path:
+    """Choose operating points on validation photos and write the weights folder.
+
+    Parameters
+    ----------
+    network : HairNet
+    config : TrainConfig
+    split : dict
+        See `dataset.split_by_name`.
+    folder : Path
+        Written anew.
+    log : callable
+
+    Returns
+    -------
+    Path
+        `folder`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
+    data = save({k: v.half() if v.dtype == torch.float32 else v for k, v in tensors.items()})
+    (folder / "model.safetensors").write_bytes(data)
+    stored = {
+        "name": config.name,
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "widths": [32, 64, 128, 192],
+        "working_um_per_px": WORKING_UM_PER_PX,
+        "thresholds": DEFAULT_THRESHOLDS,
+        "count_cv": 0.1,
+        "training": json.loads(json.dumps(asdict(config), default=str)),
+        "split": split,
+    }
+    _write_config(folder, stored)
+    trials = try_photos(_validation(config, split), load_weights(folder), config.device)
+    fitted = fit_confidence(trials)
+    least = choose_least_confidence(trials, fitted)
+    stored["thresholds"] = DEFAULT_THRESHOLDS | fitted | {"confidence": least}
+    stored["count_cv"] = count_cv(trials, fitted, least)
+    stored["validation"] = _summary(trials, fitted, least)
+    _write_config(folder, stored)
+    _write_golden(folder, load_weights(folder))
+    (folder / "CARD.md").write_text(_card(stored))
+    log(f"{folder}: " + json.dumps(stored["validation"]))
+    return folder
+
+
+def _write_config(folder: Path, stored: dict[str, Any]) -> None:
+    (folder / "config.json").write_text(json.dumps(stored, indent=1) + "\n")
+
+
+def _validation(config: TrainConfig, split: dict[str, list[str]]) -> list[AnnotatedPhoto]:
+    """Photos on which to choose; phantoms of seeds that training does not reach, where there are none."""
+    if config.photos is not None:
+        return read_annotated(config.photos, split["validation"])
+    rng = np.random.default_rng([config.seed, 2**32 - 1])
+    return [phantom_photo(2**31 + i, 640, rng) for i in range(PHANTOM_VALIDATION)]
+
+
+def _summary(trials: Sequence[Trial], fitted: dict[str, float], least: float) -> dict[str, float | int]:
+    """F1 and its parts at the operating point."""
+    kept = [(confidence(t, fitted) >= least) & ~t.judged.ignored for t in trials]
+    found = sum(int(k.sum()) for k in kept)
+    right = sum(int((k & t.judged.right).sum()) for k, t in zip(kept, trials, strict=True))
+    true = sum(t.judged.true_count for t in trials)
+    return {
+        "photos": len(trials),
+        "hairs": true,
+        "precision": round(right / max(found, 1), 4),
+        "recall": round(right / max(true, 1), 4),
+        "f1": round(2 * right / max(found + true, 1), 4),
+        "count_bias": round(found / max(true, 1) - 1, 4),
+    }
+
+
+def golden_pixels() -> NDArray[np.uint8]:
+    """(192, 192, 3) picture whose maps are stored with the weights: dark strokes and a ramp of light."""
+    y, x = np.mgrid[:192, :192]
+    pixels = np.repeat((170 + 40 * np.sin(x / 31) * np.cos(y / 23))[..., None], 3, -1).astype(np.uint8)
+    for i in range(4):
+        start = (30 + 40 * i, 40 + 11 * i)
+        cv2.line(pixels, start, (start[0] + 25 - 9 * i, start[1] + 80), (40, 35, 30), 6 + 3 * i, cv2.LINE_AA)
+    return pixels
+
+
+def _write_golden(folder: Path, weights: Weights) -> None:
+    photo = Photo(golden_pixels(), WORKING_UM_PER_PX, "option")
+    maps = segment(photo, np.ones((192, 192), bool), weights, "cpu")
+    np.savez_compressed(
+        folder / "golden.npz", **{name: getattr(maps, name).astype(np.float16) for name in CHANNELS}
+    )
+
+
+CARD = """# {name}
+
+Finds hair roots, tips and shafts on scalp photos for trichoscan. Research use: it measures, it does not
+diagnose.
+
+## Trained on
+{data}
+
+{steps} steps of {batch} crops of {crop_px} px at {working_um_per_px} um per px, seed {seed}.
+
+## Split
+By the sha256 of the photo's name; each photo is another person. {train} for training, {validation} for
+operating points, {held_out} held out: never trained on, never used for a choice. config.json lists them.
+
+## On the validation photos
+The operating point was chosen on them, so these figures flatter. Those of the held-out photos are in
+docs/accuracy.md.
+
+| measure | value |
+|---|---|
+{figures}
+
+## Limits
+{limits} Photos finer than 1.5 or coarser than 14 um per px are outside of what it has seen.
+"""
+REAL_DATA = """{train} real photos of clipped scalp with hand-drawn hairs; phantoms in {share:.0f} % of the crops.
+
+The photos derive from the public FDU_HairFollicleDataset (Gu & Zhang, VPDet, IET Image Processing 2024,
+doi 10.1049/ipr2.13162; Huashan Hospital). The copy used states no licence; no photo of it is part of this
+folder."""
+REAL_LIMITS = """Real hair in training was clipped and dark, of one clinic and one camera. Long, light and thin
+hair was learned from phantoms mostly."""
+
+
+def _card(stored: dict[str, Any]) -> str:
+    """What a person should know before trusting these weights."""
+    training = stored["training"]
+    counts = {side: len(names) for side, names in stored["split"].items()}
+    real = training["photos"] is not None
+    return CARD.format(
+        **{name: training[name] for name in ("steps", "batch", "crop_px", "seed")},
+        **counts,
+        name=stored["name"],
+        working_um_per_px=stored["working_um_per_px"],
+        data=REAL_DATA.format(train=counts["train"], share=100 * training["phantom_share"])
+        if real
+        else "Phantoms only: no real photo was used.",
+        limits=REAL_LIMITS if real else "All hair in training was drawn.",
+        figures="\n".join(f"| {name} | {value} |" for name, value in stored["validation"].items()),
+    )

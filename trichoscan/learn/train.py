@@ -1,0 +1,288 @@
+"""Make weights: read from top to bottom.
+
+Crops of real photos and of phantoms are mixed; the loss is a focal loss on the peak maps, binary
+cross-entropy on the shafts and an absolute error on what stands beside a root peak. A run can be
+stopped at any time and goes on from its checkpoint with the same crops in the same order.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, Dataset
+
+from trichoscan.learn.dataset import (
+    AnnotatedPhoto,
+    Crop,
+    phantom_photo,
+    random_crop,
+    read_annotated,
+    split_by_name,
+)
+from trichoscan.records import TrichoscanError
+from trichoscan.segment.network import HairNet
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """What to train on, and for how long.
+
+    Attributes
+    ----------
+    photos : Path or None
+        Folder with images/ and truth/; None trains on phantoms alone.
+    out : Path
+        Folder for the checkpoint and the log; weights are written to `out`/weights.
+    name : str
+        Name of the weights.
+    steps : int
+        Optimizer steps; 2 500 take about an hour on two cores.
+    batch : int
+        Crops a step.
+    crop_px : int
+        Side of a crop at the working scale, a multiple of 32.
+    phantom_share : float
+        Share of crops that are phantoms, 0-1.
+    held_out, validation : int
+        Photos never trained on, by name hash; see `dataset.split_by_name`.
+    learning_rate : float
+        Peak of the one-cycle schedule.
+    seed : int
+    device : str
+        "auto", "cpu" or "cuda".
+    resume : bool
+        Go on from the checkpoint in `out` if there is one.
+    start_from : Path or None
+        Checkpoint whose weights to begin with.
+    """
+
+    photos: Path | None
+    out: Path
+    name: str = "follicle-v1"
+    steps: int = 2500
+    batch: int = 8
+    crop_px: int = 512
+    phantom_share: float = 0.4
+    held_out: int = 60
+    validation: int = 24
+    learning_rate: float = 2e-3
+    seed: int = 1
+    device: str = "auto"
+    resume: bool = True
+    start_from: Path | None = None
+
+
+EMA_STEPS = 200
+"""The weights kept are an exponential mean over about this many steps."""
+CHECKPOINT_STEPS = 100
+LOSS_SHARES = {"root": 1.0, "tip": 0.5, "shaft": 1.0, "bend": 1.0, "reach": 0.5}
+
+
+class Crops(Dataset[dict[str, Tensor]]):
+    """Crop number i of a run: the same for the same seed, whatever came before."""
+
+    def __init__(self, photos: list[AnnotatedPhoto], config: TrainConfig, first: int) -> None:
+        self.photos, self.config, self.first = photos, config, first
+
+    def __len__(self) -> int:
+        """Crops left in the run."""
+        return self.config.steps * self.config.batch - self.first
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        """Draw, cut and augment one crop."""
+        number = self.first + index
+        rng = np.random.default_rng([self.config.seed, number])
+        if not self.photos or rng.random() < self.config.phantom_share:
+            photo = phantom_photo(int(rng.integers(2**31)), self.config.crop_px, rng)
+        else:
+            photo = self.photos[int(rng.integers(len(self.photos)))]
+        return _tensors(random_crop(photo, self.config.crop_px, rng))
+
+
+def _tensors(crop: Crop) -> dict[str, Tensor]:
+    rgb = torch.from_numpy(np.ascontiguousarray(crop.pixels.transpose(2, 0, 1)))
+    labels = {name: torch.from_numpy(value).half() for name, value in crop.labels.items()}
+    weights = {f"{name}_weight": torch.from_numpy(value).half() for name, value in crop.weights.items()}
+    return {"rgb": rgb} | labels | weights
+
+
+def peak_loss(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Focal loss on heatmaps with soft surrounds, per peak (Zhou et al. 2019, Objects as Points)."""
+    peak = target > 0.97
+    miss = torch.sigmoid(logits).square() * F.softplus(logits) * ((1 - target).square().square() * weight)
+    at_peak = logits[peak]
+    hit = torch.sigmoid(-at_peak).square() * F.softplus(-at_peak)
+    return (miss.sum() + hit.sum()) / peak.sum().clamp(min=1)
+
+
+def shaft_loss(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Mean cross-entropy where the target is known, shafts counting threefold, plus a soft Dice term."""
+    known = weight * torch.isfinite(target)
+    truth = torch.nan_to_num(target)
+    entropy = F.binary_cross_entropy_with_logits(logits, truth, known * (1 + 2 * truth), reduction="sum")
+    p = torch.sigmoid(logits) * known
+    dice = 1 - (2 * (p * truth).sum() + 1) / (p.sum() + (truth * known).sum() + 1)
+    return 20 * entropy / known.sum().clamp(min=1) + dice
+
+
+def beside_loss(values: Tensor, target: Tensor, heat: Tensor) -> Tensor:
+    """Mean absolute error beside root peaks, where the target is known."""
+    at = (heat > 0.3) & torch.isfinite(target)
+    return ((values[at] - target[at]).abs() * heat[at]).sum() / heat[at].sum().clamp(min=1)
+
+
+def losses(maps: dict[str, Tensor], batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Each part of the loss, unweighted."""
+    maps = {name: value.float() for name, value in maps.items()}
+    batch = {name: value.float() for name, value in batch.items()}
+    return {
+        "root": peak_loss(maps["root"], batch["root"], batch["root_weight"]),
+        "tip": peak_loss(maps["tip"], batch["tip"], batch["tip_weight"]),
+        "shaft": shaft_loss(maps["shaft"], batch["shaft"], batch["shaft_weight"]),
+        "bend": beside_loss(maps["bend"], batch["bend"], batch["root"]),
+        "reach": beside_loss(maps["reach"], batch["reach"], batch["root"]),
+    }
+
+
+def train(config: TrainConfig, log: Callable[[str], None] = print) -> Path:
+    """Train, choose the operating points, and write a weights folder.
+
+    Parameters
+    ----------
+    config : TrainConfig
+    log : callable
+        Gets one line every 20 steps.
+
+    Returns
+    -------
+    Path
+        The weights folder.
+
+    Raises
+    ------
+    TrichoscanError
+        Where there is nothing to train on.
+    """
+    from trichoscan.learn.export import export_weights
+
+    if config.photos is None and config.phantom_share <= 0:
+        raise TrichoscanError("nothing to train on: give --photos FOLDER or a phantom share above 0")
+    device = _device(config.device)
+    config.out.mkdir(parents=True, exist_ok=True)
+    split = _split(config)
+    photos = read_annotated(config.photos, split["train"]) if config.photos else []
+    model, mean_model, optimizer, step = _start(config, device)
+    crops = Crops(photos, config, first=step * config.batch)
+    workers = 1 if device.type == "cpu" else 12
+    loader = DataLoader(crops, config.batch, num_workers=workers, prefetch_factor=4)
+    started, seen = time.monotonic(), []
+    for batch in loader:
+        seen.append(_step(model, mean_model, optimizer, batch, step, config, device))
+        step += 1
+        if step % 20 == 0:
+            mean = {k: float(np.mean([s[k] for s in seen[-20:]])) for k in seen[-1]}
+            rate = (time.monotonic() - started) / len(seen)
+            log(
+                f"step {step}/{config.steps}  {rate:.2f} s/step  "
+                + "  ".join(f"{k} {v:.3f}" for k, v in mean.items())
+            )
+        if step % CHECKPOINT_STEPS == 0 or step == config.steps:
+            _save(config.out / "checkpoint.pt", model, mean_model, optimizer, step)
+    return export_weights(mean_model, config, split, config.out / "weights" / config.name, log)
+
+
+def _split(config: TrainConfig) -> dict[str, list[str]]:
+    if config.photos is None:
+        return {"train": [], "validation": [], "held_out": []}
+    stems = [f.stem for f in sorted((config.photos / "truth").glob("*.json"))]
+    return split_by_name(stems, config.held_out, config.validation)
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
+def _start(config: TrainConfig, device: torch.device) -> tuple[HairNet, HairNet, torch.optim.Optimizer, int]:
+    torch.manual_seed(config.seed)
+    model, mean_model = HairNet().to(device), HairNet().to(device)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=0.02)
+    checkpoint, step = config.out / "checkpoint.pt", 0
+    if config.resume and checkpoint.exists():
+        state = torch.load(checkpoint, map_location=device, weights_only=True)
+        model.load_state_dict(state["model"])
+        mean_model.load_state_dict(state["mean_model"])
+        optimizer.load_state_dict(state["optimizer"])
+        step = int(state["step"])
+    elif config.start_from is not None:
+        state = torch.load(config.start_from, map_location=device, weights_only=True)
+        model.load_state_dict(state["mean_model"])
+        mean_model.load_state_dict(state["mean_model"])
+    else:
+        mean_model.load_state_dict(model.state_dict())
+    return model, mean_model, optimizer, step
+
+
+def _step(
+    model: HairNet,
+    mean_model: HairNet,
+    optimizer: torch.optim.Optimizer,
+    batch: dict[str, Tensor],
+    step: int,
+    config: TrainConfig,
+    device: torch.device,
+) -> dict[str, float]:
+    for group in optimizer.param_groups:
+        group["lr"] = config.learning_rate * _schedule(step / config.steps)
+    model.train()
+    batch = {name: value.to(device, non_blocking=True) for name, value in batch.items()}
+    rgb = (batch["rgb"].float() / 255).contiguous(memory_format=torch.channels_last)
+    with torch.autocast(device.type, dtype=torch.bfloat16):
+        maps = model(rgb)
+    parts = losses(maps, batch)
+    optimizer.zero_grad(set_to_none=True)
+    torch.stack([LOSS_SHARES[name] * part for name, part in parts.items()]).sum().backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 10.0)
+    optimizer.step()
+    _follow(mean_model, model, step)
+    return {name: part.item() for name, part in parts.items()}
+
+
+def _schedule(done: float) -> float:
+    """Share of the peak learning rate: 5 % linear warm-up, then a cosine to 1 %."""
+    if done < 0.05:
+        return done / 0.05 + 1e-3
+    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (done - 0.05) / 0.95))
+
+
+@torch.no_grad()
+def _follow(mean_model: HairNet, model: HairNet, step: int) -> None:
+    keep = min(1 - 1 / EMA_STEPS, (1 + step) / (10 + step))
+    for mean, now in zip(mean_model.state_dict().values(), model.state_dict().values(), strict=True):
+        if mean.dtype.is_floating_point:
+            mean.lerp_(now, 1 - keep)
+        else:
+            mean.copy_(now)
+
+
+def _save(
+    path: Path, model: HairNet, mean_model: HairNet, optimizer: torch.optim.Optimizer, step: int
+) -> None:
+    state = {
+        "model": model.state_dict(),
+        "mean_model": mean_model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "step": step,
+    }
+    part = path.with_suffix(".part")
+    torch.save(state, part)
+    part.replace(path)

@@ -1,0 +1,1 @@
+"""Scalp photos with known truth."""

@@ -1,0 +1,241 @@
+"""Kinds of scalp photo: what each draws from, and with which chance.
+
+Colours are chosen in sRGB, as one reads them off real photos, and kept in linear light.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+STYLE_SHARE: dict[str, float] = {
+    "clipped": 0.38,
+    "long": 0.22,
+    "thin": 0.11,
+    "light": 0.09,
+    "dark_skin": 0.09,
+    "wide": 0.06,
+    "bare": 0.05,
+}
+"""How often each style is drawn when none is asked for."""
+
+UM_PER_PX: dict[str, tuple[float, float]] = {
+    "clipped": (4.0, 8.5),
+    "long": (3.0, 8.0),
+    "thin": (3.0, 7.0),
+    "light": (3.0, 8.0),
+    "dark_skin": (3.5, 8.5),
+    "wide": (10.0, 12.0),
+    "bare": (3.0, 12.0),
+}
+"""Scale drawn when none is asked for: hand-held microscopes at 20-100x (field.md)."""
+
+SKIN_SRGB = np.array(
+    [
+        [147, 146, 148],
+        [158, 150, 138],
+        [175, 170, 160],
+        [192, 145, 111],
+        [154, 162, 166],
+        [205, 165, 172],
+        [168, 150, 128],
+        [186, 168, 150],
+    ]
+)
+"""Light skin as automatic exposure shows it: grey beige (median of real photos), orange, bluish, pink."""
+
+DARK_SKIN_SRGB = np.array([[104, 78, 64], [132, 98, 78], [150, 116, 94], [112, 90, 80], [84, 66, 60]])
+
+DARK_HAIR_SRGB = np.array([[22, 20, 22], [30, 24, 21], [46, 34, 27], [28, 28, 31]])
+BROWN_HAIR_SRGB = np.array([[80, 56, 40], [110, 76, 52], [96, 60, 38]])
+LIGHT_HAIR_SRGB = np.array(
+    [[176, 146, 100], [150, 120, 84], [150, 150, 152], [222, 222, 216], [190, 150, 110]]
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Style:
+    """What a scalp is grown from; lengths in um unless named, chances 0-1."""
+
+    name: str
+    units_per_cm2: float
+    diameter_um: float
+    diameter_sd_um: float
+    thin_share: float
+    thin_length: float
+    length_um: tuple[float, float]
+    length_spread: float
+    unit_spread_rad: float
+    hair_spread_rad: float
+    comb_rad: float
+    bend_rad_per_mm: float
+    wave_rad: float
+    tapered_share: float
+    gloss: float
+    halo_um: float
+    flake_share: float
+    grey_share: float
+    debris_per_cm2: float
+    hair_colour: Floats
+    skin_colour: Floats
+    patchiness: float
+    roughness: float
+    furrow_depth: float
+    scales_per_mm2: float
+    ink_chance: float
+    shadow: float
+    defocus_um: float
+    vessels_per_mm2: float
+    pores_per_mm2: float
+    spots_per_mm2: float
+
+    def stubble(self) -> Style:
+        """Return the same scalp with straight short pieces, for debris and clipping."""
+        return replace(self, comb_rad=0.0, bend_rad_per_mm=0.06, wave_rad=0.0)
+
+
+def linear(srgb_255: Floats | NDArray[np.int64]) -> Floats:
+    """Linear light 0-1 of an sRGB value 0-255 (IEC 61966-2-1)."""
+    v = np.asarray(srgb_255, dtype=np.float64) / 255.0
+    return np.where(v <= 0.04045, v / 12.92, ((v + 0.055) / 1.055) ** 2.4)
+
+
+def _pick(table: NDArray[np.int64], rng: np.random.Generator) -> Floats:
+    """One of the colours, a little mixed with another and jittered."""
+    a, b = table[rng.integers(len(table), size=2)]
+    mixed = a + (b - a) * rng.uniform(0, 0.5) + rng.normal(0, 0.02, 3) * a
+    return linear(np.clip(mixed * np.exp(rng.normal(0, 0.06)), 8, 250))
+
+
+def draw_style(name: str, rng: np.random.Generator) -> Style:
+    """Draw the numbers of one scalp of the style.
+
+    Parameters
+    ----------
+    name : str
+        A key of `STYLE_SHARE`.
+    rng : numpy Generator
+
+    Returns
+    -------
+    Style
+    """
+    base = _clipped(name, rng)
+    if name == "bare":
+        return replace(base, units_per_cm2=0.0, debris_per_cm2=0.0)
+    change = {"long": _long, "thin": _thin, "light": _light, "dark_skin": _dark_skin, "wide": _wide}.get(name)
+    return base if change is None else change(base, rng)
+
+
+def _clipped(name: str, rng: np.random.Generator) -> Style:
+    short = float(rng.uniform(250, 900))
+    return Style(
+        name=name,
+        units_per_cm2=float(rng.uniform(40, 110)),
+        diameter_um=float(rng.uniform(60, 90)),
+        diameter_sd_um=float(rng.uniform(7, 13)),
+        thin_share=float(rng.uniform(0.02, 0.2)),
+        thin_length=float(rng.uniform(0.5, 1.1)),
+        length_um=(short, short * float(rng.uniform(1.2, 2.0))),
+        length_spread=float(rng.uniform(0.05, 0.3)),
+        unit_spread_rad=float(rng.uniform(0.03, 0.18)),
+        hair_spread_rad=float(rng.uniform(0.03, 0.15)),
+        comb_rad=0.05,
+        bend_rad_per_mm=float(rng.uniform(0.02, 0.25)),
+        wave_rad=0.0,
+        tapered_share=0.0,
+        gloss=float(rng.uniform(0, 0.35)),
+        halo_um=float(rng.uniform(120, 330)),
+        flake_share=0.015,
+        grey_share=float(rng.choice([0.0, 0.0, 0.0, 0.04, 0.15])),
+        debris_per_cm2=float(rng.exponential(8)),
+        hair_colour=_pick(BROWN_HAIR_SRGB if rng.random() < 0.15 else DARK_HAIR_SRGB, rng),
+        skin_colour=_pick(SKIN_SRGB, rng),
+        patchiness=float(rng.uniform(0.5, 1.6)),
+        roughness=float(rng.uniform(0.5, 1.8)),
+        furrow_depth=float(rng.choice([0.05, 0.1, 0.2, 0.35]) * rng.uniform(0.5, 1.0)),
+        scales_per_mm2=float(rng.choice([0.0, 0.0, 0.05, 0.25])),
+        ink_chance=0.06,
+        shadow=float(rng.uniform(0, 0.25)),
+        defocus_um=0.0,
+        vessels_per_mm2=float(rng.choice([0.0, 0.15, 0.5])),
+        pores_per_mm2=float(rng.uniform(0, 2)),
+        spots_per_mm2=float(rng.choice([0.0, 0.0, 0.05, 0.2])),
+    )
+
+
+def _long(base: Style, rng: np.random.Generator) -> Style:
+    shortest = float(rng.uniform(1500, 9000))
+    return replace(
+        base,
+        length_um=(shortest, shortest * float(rng.uniform(1.3, 2.2))),
+        units_per_cm2=float(rng.uniform(15, 60)),
+        unit_spread_rad=float(rng.gamma(2.0, 0.14)),
+        hair_spread_rad=float(rng.uniform(0.05, 0.2)),
+        comb_rad=float(rng.uniform(0.05, 0.4)),
+        bend_rad_per_mm=float(rng.uniform(0.02, 0.2)),
+        wave_rad=float(rng.uniform(0, 0.15)),
+        tapered_share=float(rng.choice([0.0, 0.2, 0.6])),
+        gloss=float(rng.uniform(0, 1)),
+        halo_um=float(rng.uniform(0, 180)),
+        shadow=float(rng.uniform(0, 0.6)),
+        defocus_um=float(rng.choice([0.0, 8.0, 25.0])),
+        scales_per_mm2=float(rng.choice([0.0, 0.0, 0.1, 0.5])),
+        hair_colour=_pick(BROWN_HAIR_SRGB if rng.random() < 0.4 else DARK_HAIR_SRGB, rng),
+        vessels_per_mm2=float(rng.choice([0.0, 0.3, 1.0])),
+        debris_per_cm2=float(rng.exponential(2)),
+    )
+
+
+def _thin(base: Style, rng: np.random.Generator) -> Style:
+    base = _long(base, rng) if rng.random() < 0.5 else base
+    return replace(
+        base,
+        diameter_um=float(rng.uniform(26, 45)),
+        diameter_sd_um=float(rng.uniform(5, 9)),
+        thin_share=float(rng.uniform(0.3, 0.8)),
+        hair_colour=_pick(BROWN_HAIR_SRGB, rng) * 1.4,
+        halo_um=float(rng.uniform(0, 90)),
+        tapered_share=0.5,
+    )
+
+
+def _light(base: Style, rng: np.random.Generator) -> Style:
+    base = _long(base, rng) if rng.random() < 0.4 else base
+    return replace(
+        base,
+        hair_colour=_pick(LIGHT_HAIR_SRGB, rng),
+        halo_um=float(rng.uniform(0, 80)),
+        grey_share=float(rng.choice([0.0, 0.2, 0.5])),
+        diameter_um=float(rng.uniform(50, 75)),
+    )
+
+
+def _dark_skin(base: Style, rng: np.random.Generator) -> Style:
+    base = _long(base, rng) if rng.random() < 0.25 else base
+    return replace(
+        base,
+        skin_colour=_pick(DARK_SKIN_SRGB, rng),
+        hair_colour=_pick(DARK_HAIR_SRGB[:2], rng) * 0.7,
+        bend_rad_per_mm=float(rng.uniform(0.1, 0.9)),
+        halo_um=float(rng.uniform(0, 120)),
+        gloss=float(rng.uniform(0, 0.6)),
+        grey_share=0.0,
+    )
+
+
+def _wide(base: Style, rng: np.random.Generator) -> Style:
+    short = float(rng.uniform(250, 600))
+    return replace(
+        base,
+        units_per_cm2=float(rng.uniform(60, 110)),
+        length_um=(short, short * float(rng.uniform(1.2, 1.9))),
+        unit_spread_rad=float(rng.uniform(0.1, 0.3)),
+        debris_per_cm2=float(rng.uniform(2, 60)),
+        pores_per_mm2=0.3,
+        vessels_per_mm2=0.0,
+    )

@@ -1,0 +1,1 @@
+"""A photo: reading, scale and quality."""

@@ -1,0 +1,77 @@
+"""The only composer of the stages: a calibrated photo in, everything measured on it out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from trichoscan.measure.density import count_hairs, counting_mask, roots_in
+from trichoscan.measure.thickness import measure_diameters
+from trichoscan.measure.units import group_units
+from trichoscan.photo.quality import assess
+from trichoscan.records import Analysis, Photo, TargetArea
+from trichoscan.segment.trace import trace
+
+if TYPE_CHECKING:
+    from trichoscan.segment.infer import Weights
+
+FEW_DIAMETERS = 0.5
+"""Below this share of counted hairs with a diameter, the photo is flagged: the rest may be no fair sample."""
+
+
+def analyze(
+    photo: Photo, weights: Weights, *, target: TargetArea | None = None, device: str = "auto"
+) -> Analysis:
+    """Find, count and size the hair on one photo.
+
+    Parameters
+    ----------
+    photo : Photo
+        Upright and, where its scale is known, calibrated. Without a scale hairs are still traced,
+        and all that needs um stays unknown.
+    weights : Weights
+        From `segment.infer.load_weights`.
+    target : TargetArea, optional
+        Count only within this circle.
+    device : str
+        "auto", "cpu" or "cuda".
+
+    Returns
+    -------
+    Analysis
+        Empty of hairs, with a flag, where there are none.
+    """
+    from trichoscan.segment.infer import segment  # brings in torch
+
+    quality = assess(photo)
+    segmentation = segment(photo, quality.usable_mask, weights, device=device)
+    traced = trace(segmentation, quality.usable_mask)
+    hairs = measure_diameters(photo.pixels, traced, photo.um_per_px)
+    area = counting_mask(quality.usable_mask, photo.um_per_px, target)
+    counted = roots_in(hairs, area)
+    flags = {*photo.flags, *quality.flags, *segmentation.flags}
+    if photo.um_per_px is None:
+        flags.add("no_scale")
+    if target is not None:
+        flags.add("target_area")
+    if not area.any():
+        flags.add("no_area")
+    if not hairs:
+        flags.add("no_hair")
+    measured = [np.isfinite(hair.diameter_px) for hair, inside in zip(hairs, counted, strict=True) if inside]
+    if measured and np.mean(measured) < FEW_DIAMETERS:
+        flags.add("few_diameters")
+    return Analysis(
+        hairs=hairs,
+        unit_of_hair=group_units(hairs, photo.um_per_px),
+        counted=counted,
+        counting_mask=area,
+        quality=quality,
+        um_per_px=photo.um_per_px,
+        um_per_px_source=photo.um_per_px_source,
+        sha256=photo.sha256,
+        weights=weights.label,
+        hair_count=count_hairs(hairs, counted, weights.config["count_cv"]),
+        flags=tuple(sorted(flags)),
+    )

@@ -1,0 +1,249 @@
+"""The records that travel between the stages; numpy only.
+
+Letters for shapes: H, W rows and columns of a photo in px; h, w rows and columns of the network's
+maps; C channels; N points of a path; K hairs of a photo.
+
+Points are (x, y) in px; the origin is the centre of the photo's top-left pixel. Angles are in
+radians, measured from +x towards +y (clockwise on the screen). Arrays are never changed in place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+ScaleSource = Literal["manifest", "option", "dicom", "tiff", "scale_bar", "none"]
+
+PHOTO_FLAGS: dict[str, str] = {
+    "no_scale": "no um per px was found: the um and density cells are empty",
+    "scale_from_bar": "um per px was read from a scale bar burnt into the photo",
+    "scale_implausible": "the file's own resolution is no magnification used for scalp; it was ignored",
+    "working_scale_guessed": "no scale: the network's working scale was chosen from the picture",
+    "scale_out_of_range": "um per px is outside 1.5-14, for which the network was trained",
+    "blurred": "the photo is out of focus or moved: thin hairs may be missed",
+    "glare": "more than 10 % of the usable area is glare",
+    "dark": "the usable area is too dark to see thin hairs",
+    "overexposed": "the usable area is burnt out",
+    "round_aperture": "a dark surround was left out of the counting area",
+    "overlay_masked": "burnt-in text, bar or banner was left out of the counting area",
+    "target_area": "only the target circle of the manifest was counted",
+    "no_area": "nothing of the photo can be counted",
+    "no_hair": "no hair was found",
+    "few_diameters": "fewer than half of the hairs could be measured for thickness",
+}
+"""What each word in the `flags` column of images.csv means."""
+
+HAIR_FLAGS: dict[str, str] = {
+    "cut_by_edge": "the shaft leaves the photo or its usable area: the length is a lower bound",
+    "root_not_visible": "the shaft enters from the edge or from under another hair: not counted",
+    "overlapped": "another hair touches or crosses the shaft",
+    "too_short": "too short between root and tip for a width profile",
+    "blurred": "the shaft's edges are too blurred for a diameter",
+    "saturated": "the shaft or the skin beside it is burnt out or black",
+    "no_diameter": "the diameter could not be measured",
+    "uncertain": "confidence below 0.5",
+}
+"""What each word in the `flags` column of hairs.csv means."""
+
+
+class TrichoscanError(Exception):
+    """Bad input. The message names the file and the remedy and fits on one line."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number that was estimated.
+
+    Attributes
+    ----------
+    value, low, high : float
+        The estimate and its 95 % interval, in the unit of the field that holds it.
+    n : int
+        Independent samples behind it.
+    """
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True, eq=False)
+class Photo:
+    """A decoded, upright scalp photo.
+
+    Attributes
+    ----------
+    pixels : (H, W, 3) uint8
+        RGB.
+    um_per_px : float or None
+        Scale; None where unknown.
+    um_per_px_source : str
+        Where the scale comes from; "none" where unknown.
+    sha256 : str
+        Of the file's bytes, hexadecimal.
+    flags : tuple of str
+        Keys of `PHOTO_FLAGS`.
+    """
+
+    pixels: NDArray[np.uint8]
+    um_per_px: float | None = None
+    um_per_px_source: ScaleSource = "none"
+    sha256: str = ""
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TargetArea:
+    """The circle of the manifest within which hairs are counted, in px."""
+
+    x_px: float
+    y_px: float
+    radius_px: float
+
+
+@dataclass(frozen=True, eq=False)
+class Quality:
+    """What the photo is good for.
+
+    Attributes
+    ----------
+    usable_mask : (H, W) bool
+        Scalp that can be judged: not the surround of a round aperture, not burnt-in text.
+    focus : float
+        Sharpness of the finest edges, 0 (none) to 1 (as sharp as the pixels allow).
+    glare_percent : float
+        Share of the usable area that is burnt out by reflections, 0-100.
+    erythema_index : float
+        Median of 100 * log10(R / G) over skin, after Diffey et al. 1984; higher is redder.
+    flags : tuple of str
+        Keys of `PHOTO_FLAGS`.
+    """
+
+    usable_mask: NDArray[np.bool_]
+    focus: float
+    glare_percent: float
+    erythema_index: float
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """The network's maps over one photo; see `segment.network` for what each means.
+
+    Attributes
+    ----------
+    root, tip : (D, h, w) float32
+        Probability that a hair shaft leaves the skin here (ends here), split over D directions of
+        the shaft from root to tip: channel d stands for angle 2 pi d / D.
+    bend : (D, h, w) float32
+        Beside a root peak of channel d: angle of root to tip less that of the channel, rad.
+    reach : (D, h, w) float32
+        Beside a root peak of channel d: distance from root to tip in map px.
+    shaft : (S, h, w) float32
+        Probability of a shaft's centre line, split over S orientations: channel s stands for
+        pi s / S.
+    px_per_cell : float
+        Photo px per map cell: cell (i, j) covers photo point ((j + 0.5) * px_per_cell - 0.5, ...).
+    thresholds : mapping of str to float
+        Operating points of tracing, stored with the weights.
+    flags : tuple of str
+        Keys of `PHOTO_FLAGS`.
+    """
+
+    root: NDArray[np.float32]
+    tip: NDArray[np.float32]
+    bend: NDArray[np.float32]
+    reach: NDArray[np.float32]
+    shaft: NDArray[np.float32]
+    px_per_cell: float
+    thresholds: dict[str, float] = field(default_factory=dict)
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Hair:
+    """One hair shaft.
+
+    Attributes
+    ----------
+    path_px : (N, 2) float64
+        Centre line in photo px, N >= 2, root first, tip last.
+    confidence : float
+        Probability that this is a hair with its root here, 0-1.
+    flags : tuple of str
+        Keys of `HAIR_FLAGS`.
+    diameter_px, diameter_se_px : float
+        Shaft diameter and its standard error; NaN where it could not be measured.
+    """
+
+    path_px: NDArray[np.float64]
+    confidence: float
+    flags: tuple[str, ...] = ()
+    diameter_px: float = float("nan")
+    diameter_se_px: float = float("nan")
+
+    @property
+    def root_px(self) -> NDArray[np.float64]:
+        """(2,) where the shaft leaves the skin."""
+        return self.path_px[0]
+
+    @property
+    def tip_px(self) -> NDArray[np.float64]:
+        """(2,) where the shaft ends."""
+        return self.path_px[-1]
+
+    @property
+    def length_px(self) -> float:
+        """Length along the path."""
+        return float(np.hypot(*np.diff(self.path_px, axis=0).T).sum())
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """All that was measured on one photo.
+
+    Attributes
+    ----------
+    hairs : tuple of Hair
+        K hairs, from top to bottom and left to right by root.
+    unit_of_hair : (K,) int64
+        Number of the follicular unit of each hair, 0, 1, 2 ... in order of first appearance.
+    counted : (K,) bool
+        Whether the hair's root lies in the counting mask.
+    counting_mask : (H, W) bool
+        Where roots are counted.
+    quality : Quality
+    um_per_px : float or None
+    um_per_px_source : str
+    sha256 : str
+        Of the photo's file.
+    weights : str
+        Name of the weights, "/" and the first 12 digits of their sha256.
+    hair_count : Estimate
+        Hairs in the counting mask, with the interval of what counting by hand would give.
+    flags : tuple of str
+        All flags of the photo, sorted.
+    """
+
+    hairs: tuple[Hair, ...]
+    unit_of_hair: NDArray[np.int64]
+    counted: NDArray[np.bool_]
+    counting_mask: NDArray[np.bool_]
+    quality: Quality
+    um_per_px: float | None
+    um_per_px_source: ScaleSource
+    sha256: str
+    weights: str
+    hair_count: Estimate
+    flags: tuple[str, ...] = ()
+
+    @property
+    def area_cm2(self) -> float | None:
+        """Counting area in cm2; None without a scale."""
+        if self.um_per_px is None:
+            return None
+        return float(np.count_nonzero(self.counting_mask)) * (self.um_per_px * 1e-4) ** 2

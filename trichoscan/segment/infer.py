@@ -1,0 +1,267 @@
+"""Weights from a folder, and the network over one photo in tiles."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load
+
+from trichoscan.records import Photo, Segmentation, TrichoscanError
+from trichoscan.segment.network import CELL_PX, CHANNELS, DIVISOR, REACH_UNIT_CELLS, HairNet
+from trichoscan.segment.peaks import find_peaks
+
+DEFAULT_WEIGHTS = "follicle-v1"
+TILE_PX, OVERLAP_PX = 1536, 256
+"""Tiles at the working scale: a photo of 7 x 7 mm is one tile; half of the overlap, 0.7 mm, is as far as
+the network looks."""
+WORKING_LIMITS_UM_PER_PX = (1.5, 14.0)
+"""Scales for which the network was trained: finer and coarser photos are flagged."""
+GUESSES_UM_PER_PX = (1.5, 2.1, 3.0, 4.2, 5.5, 7.5, 10.5)
+"""Scales tried on a photo that has none."""
+GUESS_SIDE_PX = 640
+"""Side, at the working scale, of the piece of photo on which each guess is tried."""
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """A network ready to use.
+
+    Attributes
+    ----------
+    name : str
+    sha256 : str
+        Of model.safetensors, hexadecimal.
+    config : dict
+        config.json: widths, working_um_per_px, thresholds, and how they were made.
+    network : HairNet
+        In evaluation mode, on the CPU.
+    """
+
+    name: str
+    sha256: str
+    config: Mapping[str, Any]
+    network: HairNet
+
+    @property
+    def label(self) -> str:
+        """Name and the first digits of the sha256, as it stands in results."""
+        return f"{self.name}/{self.sha256[:12]}"
+
+
+def find_weights(name_or_path: str | Path | None = None) -> Path:
+    """Folder of the weights: a path, or the name of some that come with trichoscan.
+
+    Raises
+    ------
+    TrichoscanError
+        Where there are none.
+    """
+    wanted = DEFAULT_WEIGHTS if name_or_path is None else name_or_path
+    package = Path(str(resources.files("trichoscan")))
+    places = [Path(wanted), package / "weights" / wanted, package.parent / "weights" / wanted]
+    for place in places:
+        if (place / "config.json").is_file():
+            return place
+    raise TrichoscanError(
+        f"{wanted}: no weights of this name or folder; leave --weights out to use {DEFAULT_WEIGHTS}"
+    )
+
+
+def load_weights(name_or_path: str | Path | None = None) -> Weights:
+    """Read and check weights.
+
+    Parameters
+    ----------
+    name_or_path : str or Path, optional
+        Name of weights that come with trichoscan, or a folder with model.safetensors and
+        config.json; `DEFAULT_WEIGHTS` by default.
+
+    Returns
+    -------
+    Weights
+
+    Raises
+    ------
+    TrichoscanError
+        Where the folder is missing, damaged, or made for another network.
+    """
+    folder = find_weights(name_or_path)
+    try:
+        config = json.loads((folder / "config.json").read_text())
+        data = (folder / "model.safetensors").read_bytes()
+        network = HairNet(tuple(config["widths"]))
+        expected = config["sha256"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TrichoscanError(
+            f"{folder}: the weights cannot be read ({error}); install them again"
+        ) from error
+    sha256 = hashlib.sha256(data).hexdigest()
+    if sha256 != expected:
+        raise TrichoscanError(
+            f"{folder}/model.safetensors: damaged, its sha256 is not the stated one; install it again"
+        )
+    try:
+        network.load_state_dict({name: value.float() for name, value in load(data).items()}, strict=True)
+    except (SafetensorError, RuntimeError) as error:
+        raise TrichoscanError(
+            f"{folder}/model.safetensors: made for another version; update trichoscan"
+        ) from error
+    network.eval()
+    return Weights(config["name"], sha256, config, network)
+
+
+def segment(
+    photo: Photo, usable_mask: NDArray[np.bool_], weights: Weights, device: str = "auto"
+) -> Segmentation:
+    """Run the network over a photo.
+
+    Parameters
+    ----------
+    photo : Photo
+        Resampled to the working scale by its um_per_px; without one the scale is guessed and
+        flagged `working_scale_guessed`.
+    usable_mask : (H, W) bool
+        What is not usable is shown to the network as it is, but is no place to guess the scale.
+    weights : Weights
+    device : str
+        "auto", "cpu" or "cuda". Results of a CPU are the same bytes every time.
+
+    Returns
+    -------
+    Segmentation
+    """
+    chosen = _device(device)
+    weights.network.to(chosen)
+    working = float(weights.config["working_um_per_px"])
+    flags: tuple[str, ...] = ()
+    um_per_px = photo.um_per_px
+    if um_per_px is None:
+        um_per_px, flags = (
+            guess_um_per_px(photo.pixels, usable_mask, weights, chosen),
+            ("working_scale_guessed",),
+        )
+    low, high = WORKING_LIMITS_UM_PER_PX
+    if not low <= um_per_px <= high:
+        flags += ("scale_out_of_range",)
+    zoom = float(np.clip(um_per_px, low, high)) / working
+    maps = _run(_resampled(photo.pixels, zoom), weights.network, chosen)
+    return Segmentation(
+        **maps, px_per_cell=CELL_PX / zoom, thresholds=dict(weights.config["thresholds"]), flags=flags
+    )
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise TrichoscanError("--device cuda: no GPU that torch can use on this machine; use --device cpu")
+    return torch.device(name)
+
+
+def _resampled(pixels: NDArray[np.uint8], zoom: float) -> NDArray[np.uint8]:
+    """Pixels at `zoom` times as many px a side."""
+    size = [max(round(n * zoom), 1) for n in pixels.shape[1::-1]]
+    method = cv2.INTER_AREA if zoom < 1 else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(pixels, size, interpolation=method), np.uint8)
+
+
+def _spans(length: int) -> Iterator[tuple[int, int, int, int]]:
+    """Tiles along one side: start and end of the tile, start and end of the part of it that is kept."""
+    if length <= TILE_PX:
+        yield 0, length, 0, length
+        return
+    stride, margin = TILE_PX - OVERLAP_PX, OVERLAP_PX // 2
+    starts = [*range(0, length - TILE_PX, stride), (length - TILE_PX) // DIVISOR * DIVISOR]
+    for i, start in enumerate(starts):
+        end = length if start == starts[-1] else start + TILE_PX
+        keep_from = 0 if i == 0 else starts[i] + margin
+        keep_to = length if i == len(starts) - 1 else starts[i + 1] + margin
+        yield start, end, keep_from, keep_to
+
+
+@torch.inference_mode()
+def _run(pixels: NDArray[np.uint8], network: HairNet, device: torch.device) -> dict[str, NDArray[np.float32]]:
+    """Maps over the whole photo, probabilities where the network gives logits, reach in cells."""
+    height, width = pixels.shape[:2]
+    shape = (-(-height // CELL_PX), -(-width // CELL_PX))
+    out = {name: np.zeros((channels, *shape), np.float32) for name, channels in CHANNELS.items()}
+    for top, bottom, keep_top, keep_bottom in _spans(height):
+        for left, right, keep_left, keep_right in _spans(width):
+            maps = _run_tile(pixels[top:bottom, left:right], network, device)
+            to = np.s_[
+                :,
+                keep_top // CELL_PX : -(-keep_bottom // CELL_PX),
+                keep_left // CELL_PX : -(-keep_right // CELL_PX),
+            ]
+            y, x = top // CELL_PX, left // CELL_PX
+            for name, value in maps.items():
+                out[name][to] = value[:, to[1].start - y : to[1].stop - y, to[2].start - x : to[2].stop - x]
+    return out
+
+
+def _run_tile(
+    pixels: NDArray[np.uint8], network: HairNet, device: torch.device
+) -> dict[str, NDArray[np.float32]]:
+    height, width = pixels.shape[:2]
+    padded = np.pad(pixels, ((0, -height % DIVISOR), (0, -width % DIVISOR), (0, 0)), mode="edge")
+    rgb = torch.from_numpy(padded.transpose(2, 0, 1)[None]).to(device, torch.float32) / 255
+    maps = network(rgb.contiguous(memory_format=torch.channels_last))
+    for name in ("root", "tip", "shaft"):
+        maps[name] = torch.sigmoid(maps[name])
+    maps["reach"] = maps["reach"] * REACH_UNIT_CELLS
+    return {name: value[0].float().cpu().numpy() for name, value in maps.items()}
+
+
+def guess_um_per_px(
+    pixels: NDArray[np.uint8], usable_mask: NDArray[np.bool_], weights: Weights, device: torch.device
+) -> float:
+    """Scale at which the network is surest of what it sees.
+
+    The working scale only has to be right within some tens of percent for hairs to be found; it is
+    not precise enough to give lengths or densities, and it is never used for them.
+
+    Parameters
+    ----------
+    pixels : (H, W, 3) uint8
+    usable_mask : (H, W) bool
+    weights : Weights
+    device : torch.device
+
+    Returns
+    -------
+    float
+        One of `GUESSES_UM_PER_PX`, um per px.
+    """
+    working = float(weights.config["working_um_per_px"])
+    rows, columns = np.nonzero(usable_mask[::8, ::8])
+    centre = (8 * int(np.median(columns)), 8 * int(np.median(rows))) if len(rows) else None
+    sureness = [_sureness(pixels, centre, guess / working, weights, device) for guess in GUESSES_UM_PER_PX]
+    return GUESSES_UM_PER_PX[int(np.argmax(sureness))]
+
+
+def _sureness(
+    pixels: NDArray[np.uint8],
+    centre: tuple[int, int] | None,
+    zoom: float,
+    weights: Weights,
+    device: torch.device,
+) -> float:
+    """How sure, and of how many roots, the network is at this scale."""
+    height, width = pixels.shape[:2]
+    half = int(0.5 * GUESS_SIDE_PX / zoom) + 1
+    x, y = centre or (width // 2, height // 2)
+    piece = pixels[max(y - half, 0) : y + half, max(x - half, 0) : x + half]
+    maps = _run(_resampled(piece, zoom), weights.network, device)
+    score = find_peaks(maps["root"], 0.1).score
+    return float((score**2).sum() / np.sqrt(score.sum() + 1.0)) if len(score) else 0.0

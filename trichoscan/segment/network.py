@@ -1,0 +1,114 @@
+"""The network: a small residual U-Net whose maps tell touching and crossing hairs apart.
+
+Input is RGB at the working scale (`WORKING_UM_PER_PX`); output is at half of that resolution, one
+map cell to 11 um. A plain mask would merge hairs that touch, cross or share an ostium. So roots and
+tips are heatmaps split over the direction of the shaft, and shafts over its orientation: two hairs
+that leave one ostium in a V are two peaks, two that cross lie in different channels.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+WORKING_UM_PER_PX = 5.5
+"""Photos are resampled to this before the network sees them."""
+CELL_PX = 2
+"""Working px per map cell."""
+DIRECTIONS = 16
+"""Channels of root and tip maps over 2 pi: channel d is direction 2 pi d / DIRECTIONS."""
+ORIENTATIONS = 8
+"""Channels of the shaft map over pi: channel s is orientation pi s / ORIENTATIONS."""
+REACH_UNIT_CELLS = 50.0
+"""The reach channels are in units of this many cells (0.55 mm, a typical clipped hair)."""
+DIVISOR = 16
+"""Working width and height given to the network must be multiples of this."""
+
+CHANNELS = {
+    "root": DIRECTIONS,
+    "tip": DIRECTIONS,
+    "bend": DIRECTIONS,
+    "reach": DIRECTIONS,
+    "shaft": ORIENTATIONS,
+}
+"""Output channels by name, in order; root, tip and shaft are logits."""
+
+
+class Residual(nn.Module):
+    """Two 3x3 convolutions around a shortcut."""
+
+    def __init__(self, width: int, dilation: int = 1) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(width, width, 3, padding=dilation, dilation=dilation, bias=False)
+        self.first_norm = nn.BatchNorm2d(width)
+        self.second = nn.Conv2d(width, width, 3, padding=1, bias=False)
+        self.second_norm = nn.BatchNorm2d(width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, width, h, w) to the same shape."""
+        y = F.relu(self.first_norm(self.first(x)))
+        return F.relu(x + self.second_norm(self.second(y)))
+
+
+class HairNet(nn.Module):
+    """Maps of roots, tips and shafts from an RGB photo.
+
+    Parameters
+    ----------
+    widths : tuple of int
+        Channels at 11, 22, 44, 88 ... um.
+    """
+
+    def __init__(self, widths: tuple[int, ...] = (32, 64, 128, 192)) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, widths[0], 4, stride=2, padding=1, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU()
+        )
+        self.encoders = nn.ModuleList(
+            nn.Sequential(Residual(w)) if i == 0 else nn.Sequential(Residual(w), Residual(w, dilation=2))
+            for i, w in enumerate(widths)
+        )
+        self.downs = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(a, b, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(b), nn.ReLU())
+            for a, b in pairwise(widths)
+        )
+        self.ups = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in pairwise(widths))
+        self.decoders = nn.ModuleList(Residual(w) for w in widths[:-1])
+        self.head = nn.Conv2d(widths[0], sum(CHANNELS.values()), 1)
+        self._start_pessimistic()
+
+    def _start_pessimistic(self) -> None:
+        """Give every peak map a prior of 1 %, so that the rare positives lead the first steps."""
+        assert self.head.bias is not None
+        bias = dict(zip(CHANNELS, self.head.bias.split(list(CHANNELS.values())), strict=True))
+        with torch.no_grad():
+            for name in ("root", "tip", "shaft"):
+                bias[name].fill_(-math.log(99.0))
+
+    def forward(self, rgb: Tensor) -> dict[str, Tensor]:
+        """Compute the maps.
+
+        Parameters
+        ----------
+        rgb : (B, 3, H, W) float32
+            0-1; H and W multiples of `DIVISOR`.
+
+        Returns
+        -------
+        dict of str to (B, C, H / 2, W / 2)
+            See `CHANNELS`; root, tip and shaft are logits, bend is in rad, reach in
+            `REACH_UNIT_CELLS`.
+        """
+        x = self.stem((rgb - 0.5) * 4.0)
+        skips = []
+        for i, encoder in enumerate(self.encoders):
+            x = encoder(x if i == 0 else self.downs[i - 1](x))
+            skips.append(x)
+        for i in reversed(range(len(self.decoders))):
+            up = F.interpolate(self.ups[i](x), scale_factor=2.0, mode="bilinear", align_corners=False)
+            x = self.decoders[i](skips[i] + up)
+        return dict(zip(CHANNELS, self.head(x).split(list(CHANNELS.values()), dim=1), strict=True))

@@ -1,0 +1,111 @@
+"""Peaks of a heatmap that is split over direction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+ALONG_CELLS, ASIDE_CELLS = 6.0, 2.2
+"""Two peaks of about one direction are one hair when they lie closer than this along and across it.
+
+A root is drawn anywhere within some 60 um along its shaft, but side by side two shafts lie at least
+a thin hair's diameter apart.
+"""
+SAME_RAD = np.deg2rad(16.0)
+"""Two peaks at one place whose directions differ by more are two hairs (a V from one ostium)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Peaks:
+    """K peaks, best first.
+
+    Attributes
+    ----------
+    at : (K, 2) float64
+        (x, y), map cells.
+    angle : (K,) float64
+        Direction of the shaft, root to tip, rad.
+    score : (K,) float64
+        Height of the peak, 0-1.
+    channel : (K,) int64
+        Direction channel.
+    """
+
+    at: NDArray[np.float64]
+    angle: NDArray[np.float64]
+    score: NDArray[np.float64]
+    channel: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        """Number of peaks."""
+        return len(self.score)
+
+    def take(self, index: NDArray[np.int64] | NDArray[np.bool_]) -> Peaks:
+        """Those of `index`, in its order."""
+        return Peaks(self.at[index], self.angle[index], self.score[index], self.channel[index])
+
+
+def wrap(angle: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Angles in [-pi, pi)."""
+    return (angle + np.pi) % (2 * np.pi) - np.pi
+
+
+def find_peaks(heat: NDArray[np.float32], least: float, bend: NDArray[np.float32] | None = None) -> Peaks:
+    """Local maxima over place and direction, to a fraction of a cell.
+
+    Parameters
+    ----------
+    heat : (D, h, w) float32
+        Channel d is direction 2 pi d / D.
+    least : float
+        Smallest height of a peak.
+    bend : (D, h, w) float32, optional
+        Angle to add to that of the channel, rad. Without it the angle is interpolated between
+        channels.
+
+    Returns
+    -------
+    Peaks
+    """
+    padded = np.concatenate([heat[-1:], heat, heat[:1]])
+    highest = ndimage.maximum_filter(padded, size=3, mode="nearest")[1:-1]
+    d, y, x = np.nonzero((heat >= least) & (heat >= highest))
+    score = heat[d, y, x].astype(np.float64)
+    order = np.lexsort((x, y, d, -score))
+    d, y, x, score = d[order], y[order], x[order], score[order]
+    step = 2 * np.pi / len(heat)
+    turn = bend[d, y, x].astype(float) if bend is not None else step * _vertex(padded, (d + 1, y, x), 0)
+    at = np.stack([x + _vertex(heat, (d, y, x), 2), y + _vertex(heat, (d, y, x), 1)], -1)
+    return _one_each(Peaks(at, wrap(d * step + turn), score, d.astype(np.int64)))
+
+
+def _vertex(
+    heat: NDArray[np.float32], index: tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]], axis: int
+) -> NDArray[np.float64]:
+    """Offset, within half a cell, of the parabola's top through a peak and its two neighbours."""
+    size = heat.shape[axis]
+    before, after = list(index), list(index)
+    before[axis], after[axis] = np.maximum(index[axis] - 1, 0), np.minimum(index[axis] + 1, size - 1)
+    low, top, high = (np.log(np.maximum(heat[tuple(i)], 1e-4)).astype(float) for i in (before, index, after))
+    curvature = low - 2 * top + high
+    flat = curvature > -1e-6
+    offset = 0.5 * (low - high) / np.where(flat, -1.0, curvature)
+    return np.where(flat, 0.0, np.clip(offset, -0.5, 0.5))
+
+
+def _one_each(peaks: Peaks) -> Peaks:
+    """Drop what stands for the same hair as a higher peak."""
+    keep = np.ones(len(peaks), bool)
+    for i in range(len(peaks)):
+        if not keep[i]:
+            continue
+        rest = slice(i + 1, None)
+        away = peaks.at[rest] - peaks.at[i]
+        c, s = np.cos(peaks.angle[i]), np.sin(peaks.angle[i])
+        along, aside = np.abs(away @ [c, s]), np.abs(away @ [-s, c])
+        turned = np.abs(wrap(peaks.angle[rest] - peaks.angle[i]))
+        keep[rest] &= ~((along < ALONG_CELLS) & (aside < ASIDE_CELLS) & (turned < SAME_RAD))
+    return peaks.take(keep)

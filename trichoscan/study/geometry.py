@@ -1,0 +1,139 @@
+"""An analysis as GeoJSON, for QuPath and GIS tools; coordinates are photo px, y downwards."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from trichoscan.records import Analysis
+
+Corner = tuple[int, int]
+Ring = list[list[float]]
+
+
+def feature_collection(analysis: Analysis) -> dict[str, Any]:
+    """GeoJSON FeatureCollection of an analysis.
+
+    A LineString for each hair, root first, and a Polygon (a MultiPolygon where it is in pieces) for
+    the counting area. An empty area has no feature. Hairs and units are numbered from 1, as in hairs.csv.
+    """
+    features = []
+    for index, hair in enumerate(analysis.hairs):
+        diameter_um = hair.diameter_px * (math.nan if analysis.um_per_px is None else analysis.um_per_px)
+        properties = {
+            "objectType": "annotation",
+            "name": f"hair {index + 1}",
+            "hair_id": index + 1,
+            "unit_id": int(analysis.unit_of_hair[index]) + 1,
+            "diameter_um": round(diameter_um, 2) if math.isfinite(diameter_um) else None,
+            "counted": bool(analysis.counted[index]),
+        }
+        line = [[round(float(x), 2), round(float(y), 2)] for x, y in hair.path_px]
+        features.append(_feature("LineString", line, properties))
+    polygons = mask_polygons(analysis.counting_mask)
+    area = {"objectType": "annotation", "name": "counting area"}
+    if len(polygons) == 1:
+        features.append(_feature("Polygon", polygons[0], area))
+    elif polygons:
+        features.append(_feature("MultiPolygon", polygons, area))
+    return {"type": "FeatureCollection", "features": features}
+
+
+def _feature(kind: str, coordinates: Any, properties: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "Feature",
+        "geometry": {"type": kind, "coordinates": coordinates},
+        "properties": properties,
+    }
+
+
+def mask_polygons(mask: NDArray[np.bool_]) -> list[list[Ring]]:
+    """Outlines of a mask's pieces, exactly along the borders of its pixels.
+
+    Parameters
+    ----------
+    mask : (H, W) bool
+
+    Returns
+    -------
+    list of list of Ring
+        For each piece (pixels that share sides) its outer ring, then its holes, each a closed list of
+        [x, y] px. A full mask is the rectangle from (-0.5, -0.5) to (W - 0.5, H - 0.5); the area
+        between the rings is the number of pixels. Outer rings have positive signed area, holes negative.
+    """
+    pieces, _ = ndimage.label(mask)
+    polygons: dict[int, list[Ring]] = defaultdict(list)
+    for corners, (row, column) in _rings(mask):
+        ring = np.array(corners, float) - 0.5
+        x, y = ring.T
+        outer = float(np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y)) > 0
+        closed: Ring = [*ring.tolist(), ring[0].tolist()]
+        rings = polygons[int(pieces[row, column])]
+        rings.insert(0 if outer else len(rings), closed)
+    return [polygons[piece] for piece in sorted(polygons)]
+
+
+def _rings(mask: NDArray[np.bool_]) -> list[tuple[list[Corner], tuple[int, int]]]:
+    """Corners at which the border of the mask turns, ring by ring, and a pixel inside of each ring's border.
+
+    The border is walked with the mask on the right hand; where two pixels touch at a corner only,
+    the walk turns right and so stays with its pixel.
+    """
+    padded = np.pad(mask, 1)
+    sides: dict[Corner, list[Corner]] = defaultdict(list)
+    pixel_of: dict[tuple[Corner, Corner], tuple[int, int]] = {}
+    for (start_x, start_y), (step_x, step_y), (row_off, column_off) in (
+        ((0, 0), (1, 0), (-1, 0)),
+        ((1, 0), (0, 1), (0, 1)),
+        ((1, 1), (-1, 0), (1, 0)),
+        ((0, 1), (0, -1), (0, -1)),
+    ):
+        beside = padded[
+            1 + row_off : padded.shape[0] - 1 + row_off, 1 + column_off : padded.shape[1] - 1 + column_off
+        ]
+        for row, column in np.argwhere(mask & ~beside).tolist():
+            start = (column + start_x, row + start_y)
+            step = (step_x, step_y)
+            sides[start].append(step)
+            pixel_of[start, step] = (row, column)
+    rings = []
+    for first in sorted(sides):
+        while sides[first]:
+            step = sides[first].pop()
+            pixel = pixel_of[first, step]
+            rings += [(loop, pixel) for loop in _loops(_walk(sides, first, step))]
+    return rings
+
+
+def _loops(corners: list[Corner]) -> list[list[Corner]]:
+    """Take a ring that touches itself at corners apart into rings that do not."""
+    loops: list[list[Corner]] = []
+    ring: dict[Corner, None] = {}
+    for corner in corners:
+        if corner in ring:
+            loop = [corner]
+            while (last := ring.popitem()[0]) != corner:
+                loop.append(last)
+            loops.append([corner, *loop[:0:-1]])
+        ring[corner] = None
+    return [*loops, list(ring)]
+
+
+def _walk(sides: dict[Corner, list[Corner]], first: Corner, step: Corner) -> list[Corner]:
+    """Turning corners of the ring that leaves `first` by `step`; its sides are taken out of `sides`."""
+    corners = [first]
+    at = (first[0] + step[0], first[1] + step[1])
+    while at != first or (-step[1], step[0]) in sides[at]:
+        right = (-step[1], step[0])
+        following = right if right in sides[at] else sides[at][0]
+        sides[at].remove(following)
+        if following != step:
+            corners.append(at)
+        step = following
+        at = (at[0] + step[0], at[1] + step[1])
+    return corners
