@@ -30,7 +30,9 @@ def trichoscan_photo() -> Callable[[Path], int]:
     from trichoscan.segment.infer import load_weights
 
     weights = load_weights()
-    return lambda path: len(analyze(calibrate(read_photo(path), option_um_per_px=5.5), weights, device="cpu").hairs)
+    return lambda path: len(
+        analyze(calibrate(read_photo(path), option_um_per_px=5.5), weights, device="cpu").hairs
+    )
 
 
 def skan_photo() -> Callable[[Path], int]:
@@ -58,7 +60,9 @@ def run(contestant: str, folder: Path) -> None:
         hairs.append(photo(path))
         seconds.append(time.perf_counter() - started)
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"seconds": statistics.median(seconds[1:]), "peak_mb": peak_mb, "hairs": sum(hairs[1:])}))
+    print(
+        json.dumps({"seconds": statistics.median(seconds[1:]), "peak_mb": peak_mb, "hairs": sum(hairs[1:])})
+    )
 
 
 def compare(photos: int) -> dict[str, dict[str, float]]:

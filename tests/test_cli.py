@@ -74,12 +74,6 @@ def test_version() -> None:
     assert result.output == f"trichoscan {trichoscan.__version__}\n"
 
 
-def test_the_version_is_that_of_the_package() -> None:
-    project = Path(__file__).resolve().parents[1] / "pyproject.toml"
-    stated = re.search(r'^version = "(.*)"$', project.read_text(), re.M)
-    assert stated is None or stated.group(1) == trichoscan.__version__
-
-
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

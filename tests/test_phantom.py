@@ -54,6 +54,15 @@ def test_coverage_of_a_shaft_thinner_than_a_pixel_keeps_its_area(width):
     assert picture.sum() / 120.0 == pytest.approx(width, abs=0.01)
 
 
+def test_a_ragged_rim_keeps_the_area():
+    shafts = [straight(0.1 * i, 12.0, rough_px=0.8, length_px=160.0) for i in range(30)]
+    covered = cover(shafts, SIDE, SIDE)
+    areas = np.add.reduceat(covered.share, covered.start[:-1]) / 160.0
+    assert areas == pytest.approx(np.full(30, 12.0), abs=0.25)
+    assert np.mean(areas) == pytest.approx(12.0, abs=0.04)
+    assert np.std(areas) > 0.005
+
+
 def test_coverage_of_a_curl_is_length_times_width():
     turn = np.linspace(0, 1.7 * np.pi, 60)
     path = np.column_stack([110 + 60 * np.cos(turn), 110 + 60 * np.sin(turn)])
@@ -151,6 +160,44 @@ def test_dark_clipped_hair_is_darker_than_the_skin_beside_it():
                 contrasts.append(np.median(grey) - grey[y, x])
     assert len(contrasts) > 20
     assert np.mean(np.array(contrasts) > 20) > 0.85
+
+
+def test_long_hair_of_a_unit_runs_together_and_mostly_leaves_the_photo():
+    apart, ends, hairs = [], 0, 0
+    for seed in range(6):
+        phantom = draw_phantom(seed, "long", 640, 640, 5.5)
+        hairs += len(phantom.hairs)
+        ends += sum(not h.cut_by_edge for h in phantom.hairs)
+        units = {}
+        for hair in phantom.scalp.hairs:
+            if hair.kind == "hair" and len(hair.path_um) > 12:
+                units.setdefault(hair.unit_id, []).append(hair.path_um)
+        for first, second, *_ in (paths for paths in units.values() if len(paths) > 1):
+            way = [p[12] - p[0] for p in (first, second)]
+            cosine = way[0] @ way[1] / np.prod([np.hypot(*w) for w in way])
+            apart.append(np.arccos(np.clip(cosine, -1, 1)))
+    assert hairs > 60 and ends < 0.35 * hairs
+    assert np.median(apart) < 0.35
+
+
+def test_a_hair_of_the_colour_of_the_skin_is_not_in_the_truth():
+    phantom = draw_phantom(0, "bare", 256, 256, 5.0)
+    for colour, seen in ((np.full(3, 0.01), 1), (phantom.scalp.skin.colour, 0)):
+        hair = TrueHair(
+            0,
+            0,
+            np.array([[-300.0, 0], [300.0, 0]]),
+            np.full(2, 20.0),
+            colour,
+            "hair",
+            0.4,
+            0.0,
+            0.0,
+            0.0,
+            rim=0.0,
+        )
+        calm = replace(phantom.camera, sparkle=np.zeros((512, 512), np.float32), glare=0.0)
+        assert len(photograph(replace(phantom.scalp, hairs=(hair,)), calm, "bare").hairs) == seen
 
 
 def test_an_upper_hair_hides_the_root_beneath_it():

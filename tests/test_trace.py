@@ -41,11 +41,13 @@ def arc(x: float, y: float, degrees: float, radius: float, turn_degrees: float) 
     heading = np.deg2rad(degrees + np.linspace(0, turn_degrees, 40))
     step = radius * np.deg2rad(abs(turn_degrees)) / 39
     moves = step * np.stack([np.cos(heading), np.sin(heading)], -1)[:-1]
-    return np.concatenate([[[x, y]], [[x, y]] + moves.cumsum(0)])
+    return np.concatenate([[[x, y]], [[x, y], *moves.cumsum(0)]])
 
 
 def ends_match(hair: Hair, path: NDArray[np.float64], within_cells: float) -> bool:
-    root, tip = (np.hypot(*(a - to_px(b, PX_PER_CELL))) for a, b in ((hair.root_px, path[0]), (hair.tip_px, path[-1])))
+    root, tip = (
+        np.hypot(*(a - to_px(b, PX_PER_CELL))) for a, b in ((hair.root_px, path[0]), (hair.tip_px, path[-1]))
+    )
     return bool(root <= within_cells * PX_PER_CELL and tip <= 2 * within_cells * PX_PER_CELL)
 
 
@@ -78,7 +80,7 @@ def test_crossing_hairs_keep_their_own_tips(crossing: float) -> None:
     paths = [straight(60, 100, 0, 110), straight(115, 100, 0, 0)]
     angle = np.deg2rad(crossing)
     half = 45 * np.array([np.cos(angle), np.sin(angle)])
-    paths[1] = np.array([[115, 100] - half, [115, 100] + half])
+    paths[1] = np.array([[115, 100] - half, [115, 100, *half]])
     hairs = traced(paths)
     assert len(hairs) == 2
     assert all(any(ends_match(h, p, 1.5) for h in hairs) for p in paths)

@@ -167,13 +167,17 @@ def phantom(
     out: Annotated[Path, typer.Argument(help="Folder for images and truth.")],
     n: Annotated[int, typer.Option("--n", min=1, help="Number of photos.")] = 20,
     seed: Annotated[int, typer.Option(min=0, help="The same seed draws the same photos.")] = 1,
+    style: Annotated[
+        Literal["clipped", "long", "thin", "light", "dark_skin", "wide", "bare", "plain"] | None,
+        typer.Option(help="Draw this kind of photo only."),
+    ] = None,
     debug: DebugOption = False,
 ) -> None:
     """Draw scalp photos of which every hair is known."""
     with told_plainly(debug):
         from trichoscan.phantom.write import write_phantoms
 
-        write_phantoms(out, n, seed)
+        write_phantoms(out, n, seed, style)
         typer.echo(f"{n} photos in {out / 'images'}, their truth in {out / 'truth'}")
 
 

@@ -170,8 +170,7 @@ def random_crop(photo: AnnotatedPhoto, size_px: int, rng: np.random.Generator) -
     )
     hairs = [_moved(h, to_cell, cells) for h in photo.hairs]
     labels = label_maps([h for h in hairs if h is not None], (cells, cells))
-    to_photo: NDArray[np.float64] = np.linalg.inv(to_cell)
-    weights = _weights(photo, to_photo, cells)
+    weights = _weights(photo, np.asarray(np.linalg.inv(to_cell), np.float64), cells)
     for name in ("root", "tip"):
         weights[name] = np.where(labels[name] > 0.05, 1.0, weights[name]).astype(np.float32)
     weights["shaft"] = np.where(labels["shaft"] == 1.0, 1.0, weights["shaft"]).astype(np.float32)
@@ -213,7 +212,7 @@ def _weights(
     at = grid @ to_photo[:2, :2].T.astype(np.float32) + to_photo[:2, 2].astype(np.float32)
     edge = photo.edge_um / photo.um_per_px
     limits = np.array(photo.pixels.shape[1::-1]) - 1
-    known = ((at >= edge) & (at <= limits - edge)).all(-1)
+    known = np.asarray(((at >= edge) & (at <= limits - edge)).all(-1), bool)
     directed = np.broadcast_to(known, (DIRECTIONS, cells, cells)).astype(np.float32)
     plain = np.broadcast_to(known, (ORIENTATIONS, cells, cells)).astype(np.float32)
     if photo.seams_px is None:
@@ -234,7 +233,7 @@ def _crosses(
     at: NDArray[np.float32], ahead: NDArray[np.float64], seams_px: tuple[float, float], margin: float
 ) -> NDArray[np.bool_]:
     """Whether the segment from each point on by `ahead` comes within `margin` of a seam."""
-    crossing: NDArray[np.bool_] = np.zeros(at.shape[:2], np.bool_)
+    crossing = np.zeros(at.shape[:2], bool)
     for axis, seam in enumerate(seams_px):
         low, high = min(0.0, ahead[axis]) - margin, max(0.0, ahead[axis]) + margin
         crossing |= (at[..., axis] + low < seam) & (seam < at[..., axis] + high)

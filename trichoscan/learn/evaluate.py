@@ -1,17 +1,13 @@
 """Results against truth, hair by hair.
 
-A hair is found when its root lies within 140 um of a true root and its direction within 20 degrees
-of the true one; hairs are paired one to one so that the most are found and they lie closest. Not judged,
-on either side: roots within 30 px of the photo's edge, and true hairs that are debris or whose root
-cannot be seen, with what is paired with them.
+Hairs are paired as `learn.pairing` says. Not judged, on either side: roots within 30 px of the
+photo's edge, and true hairs that are debris or whose root cannot be seen, with what is paired with
+them.
 """
 
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -19,24 +15,15 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
+from trichoscan.learn.pairing import EDGE_PX, near_edge, near_seam, pair_hairs
 from trichoscan.records import TrichoscanError
+from trichoscan.study.store import whole_file
 
 Direction = Literal["chord", "start"]
 
-ROOT_WITHIN_UM = 140.0
-"""Less than half of the distance between follicular units, about twice a hair's width."""
-ANGLE_WITHIN_DEG = 20.0
-UM_PER_DEG = 2.0
-"""What a degree costs beside a um of root distance where several pairings are possible."""
-EDGE_PX = 30.0
-SEAM_PX = 26.0
-"""Hairs this close to x = W/2 or y = H/2 were lost or cut in the annotation of data such as fdu."""
 START_UM = 400.0
 """Direction "start" is that of the first 0.4 mm from the root, before a long hair curves away."""
-NEVER = 1e6
-"""Cost of a pair that is no match; more than any sum of real costs differs by."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,9 +177,9 @@ def _read_truth(file: Path, *, seams: bool, direction: Direction) -> tuple[tuple
         raise TrichoscanError(
             f"{file}: not a truth file ({error!r}): see 'trichoscan phantom --help'"
         ) from None
-    ignored = (kinds == "abnormal") | hidden | _near_edge(root_px, size_px)
+    ignored = (kinds == "abnormal") | hidden | near_edge(root_px, size_px, EDGE_PX)
     if seams:
-        ignored |= _near_seam(root_px, far_px, size_px)
+        ignored |= near_seam(np.stack([root_px, far_px], 1), (size_px[0] / 2, size_px[1] / 2))
     return size_px, um_per_px, HairSet(root_px, tip_px, diameter_um, kinds == "undersize", ignored)
 
 
@@ -211,9 +198,9 @@ def _found_hairs(
         if hair_id in paths:
             tip_px[index] = _point_at(paths[hair_id], START_UM / um_per_px)
     diameter_um = pd.to_numeric(table["diameter_um"], errors="coerce").to_numpy(float)
-    ignored = _near_edge(root_px, size_px)
+    ignored = near_edge(root_px, size_px, EDGE_PX)
     if seams:
-        ignored |= _near_seam(root_px, far_px, size_px)
+        ignored |= near_seam(np.stack([root_px, far_px], 1), (size_px[0] / 2, size_px[1] / 2))
     return HairSet(root_px, tip_px, diameter_um, np.zeros(len(table), bool), ignored)
 
 
@@ -235,37 +222,14 @@ def _point_at(path_px: NDArray[np.float64], distance_px: float) -> NDArray[np.fl
     return np.array([np.interp(distance_px, along, axis) for axis in path_px.T])
 
 
-def _near_edge(root_px: NDArray[np.float64], size_px: tuple[int, int]) -> NDArray[np.bool_]:
-    inside = (root_px >= EDGE_PX) & (root_px < np.array(size_px) - EDGE_PX)
-    return np.asarray(~inside.all(axis=1))
-
-
-def _near_seam(
-    root_px: NDArray[np.float64], tip_px: NDArray[np.float64], size_px: tuple[int, int]
-) -> NDArray[np.bool_]:
-    seam = np.array(size_px) / 2
-    low, high = np.minimum(root_px, tip_px), np.maximum(root_px, tip_px)
-    return np.asarray(((low - SEAM_PX < seam) & (seam < high + SEAM_PX)).any(axis=1))
-
-
-def _pair(
-    found: HairSet, true: HairSet, um_per_px: float
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
-    """Indices of paired found and true hairs, root distance in um and angle in degrees of each pair."""
-    apart = found.root_px[:, None] - true.root_px[None]
-    distance_um = np.hypot(apart[..., 0], apart[..., 1]) * um_per_px
-    ways = [side.tip_px - side.root_px for side in (found, true)]
-    units = [way / np.maximum(np.hypot(*way.T), 1e-9)[:, None] for way in ways]
-    angle_deg = np.degrees(np.arccos(np.clip(units[0] @ units[1].T, -1, 1)))
-    fits = (distance_um <= ROOT_WITHIN_UM) & (angle_deg <= ANGLE_WITHIN_DEG)
-    rows, columns = linear_sum_assignment(np.where(fits, distance_um + UM_PER_DEG * angle_deg, NEVER))
-    good = fits[rows, columns]
-    rows, columns = rows[good], columns[good]
-    return rows, columns, distance_um[rows, columns], angle_deg[rows, columns]
+def _vectors(hairs: HairSet) -> NDArray[np.float64]:
+    """(K, 2, 2) root and far end."""
+    return np.stack([hairs.root_px, hairs.tip_px], 1)
 
 
 def _score(image: str, status: str, found: HairSet, true: HairSet, um_per_px: float) -> PhotoScore:
-    rows, columns, distance_um, angle_deg = _pair(found, true, um_per_px)
+    pairs = pair_hairs(_vectors(found), _vectors(true), um_per_px)
+    rows, columns = pairs.found, pairs.true
     judged = ~true.ignored[columns]
     unpaired_found = np.setdiff1d(np.flatnonzero(~found.ignored), rows)
     unpaired_true = np.setdiff1d(np.flatnonzero(~true.ignored), columns)
@@ -280,8 +244,8 @@ def _score(image: str, status: str, found: HairSet, true: HairSet, um_per_px: fl
         missed=len(unpaired_true),
         thin_hairs=int(np.count_nonzero(true.thin & ~true.ignored)),
         thin_hits=int(np.count_nonzero(true.thin[columns] & judged)),
-        root_error_um=distance_um[judged],
-        angle_error_deg=angle_deg[judged],
+        root_error_um=pairs.root_error_um[judged],
+        angle_error_deg=pairs.angle_error_deg[judged],
         diameter_um=diameters[np.isfinite(diameters).all(axis=1)],
     )
 
@@ -330,7 +294,7 @@ def _median(arrays: list[NDArray[np.float64]]) -> float | None:
 
 
 def _write(results: Path, scores: list[PhotoScore], summary: dict[str, float | None]) -> None:
-    with _whole_file(results / "evaluation.json") as temporary:
+    with whole_file(results / "evaluation.json") as temporary:
         temporary.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     rows = []
     for score in scores:
@@ -342,16 +306,5 @@ def _write(results: Path, scores: list[PhotoScore], summary: dict[str, float | N
         rows.append(
             counts | {name: None if value is None else round(value, 4) for name, value in shown.items()}
         )
-    with _whole_file(results / "evaluation.csv") as temporary:
+    with whole_file(results / "evaluation.csv") as temporary:
         pd.DataFrame(rows).to_csv(temporary, index=False, lineterminator="\r\n")
-
-
-@contextmanager
-def _whole_file(path: Path) -> Iterator[Path]:
-    """Path to write to in place of `path`, which then appears complete or not at all."""
-    temporary = path.with_name(f".{os.getpid()}.tmp")
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

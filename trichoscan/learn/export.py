@@ -115,18 +115,18 @@ def _summary(trials: Sequence[Trial], fitted: dict[str, float], least: float) ->
 
 
 def golden_pixels() -> NDArray[np.uint8]:
-    """(192, 192, 3) picture whose maps are stored with the weights: dark strokes and a ramp of light."""
-    y, x = np.mgrid[:192, :192]
+    """(128, 128, 3) picture whose maps are stored with the weights: dark strokes and a ramp of light."""
+    y, x = np.mgrid[:128, :128]
     pixels = np.repeat((170 + 40 * np.sin(x / 31) * np.cos(y / 23))[..., None], 3, -1).astype(np.uint8)
     for i in range(4):
-        start = (30 + 40 * i, 40 + 11 * i)
+        start = (20 + 27 * i, 15 + 8 * i)
         cv2.line(pixels, start, (start[0] + 25 - 9 * i, start[1] + 80), (40, 35, 30), 6 + 3 * i, cv2.LINE_AA)
     return pixels
 
 
 def _write_golden(folder: Path, weights: Weights) -> None:
     photo = Photo(golden_pixels(), WORKING_UM_PER_PX, "option")
-    maps = segment(photo, np.ones((192, 192), bool), weights, "cpu")
+    maps = segment(photo, np.ones((128, 128), bool), weights, "cpu")
     np.savez_compressed(
         folder / "golden.npz", **{name: getattr(maps, name).astype(np.float16) for name in CHANNELS}
     )
@@ -157,13 +157,14 @@ docs/accuracy.md.
 ## Limits
 {limits} Photos finer than 1.5 or coarser than 14 um per px are outside of what it has seen.
 """
-REAL_DATA = """{train} real photos of clipped scalp with hand-drawn hairs; phantoms in {share:.0f} % of the crops.
+REAL_DATA = """{train} real photos of clipped scalp with hand-drawn hairs, and phantoms
+in {share:.0f} % of the crops.
 
 The photos derive from the public FDU_HairFollicleDataset (Gu & Zhang, VPDet, IET Image Processing 2024,
-doi 10.1049/ipr2.13162; Huashan Hospital). The copy used states no licence; no photo of it is part of this
-folder."""
-REAL_LIMITS = """Real hair in training was clipped and dark, of one clinic and one camera. Long, light and thin
-hair was learned from phantoms mostly."""
+doi 10.1049/ipr2.13162; Huashan Hospital). The copy used states no licence; no photo of it is part of
+this folder."""
+REAL_LIMITS = """Real hair in training was clipped and dark, of one clinic and one camera. Long, light
+and thin hair was learned from phantoms mostly."""
 
 
 def _card(stored: dict[str, Any]) -> str:

@@ -28,6 +28,7 @@ from trichoscan.learn.dataset import (
     split_by_name,
 )
 from trichoscan.records import TrichoscanError
+from trichoscan.segment.memory import keep_freed_memory
 from trichoscan.segment.network import HairNet
 
 
@@ -176,6 +177,7 @@ def train(config: TrainConfig, log: Callable[[str], None] = print) -> Path:
     if config.photos is None and config.phantom_share <= 0:
         raise TrichoscanError("nothing to train on: give --photos FOLDER or a phantom share above 0")
     device = _device(config.device)
+    keep_freed_memory()
     config.out.mkdir(parents=True, exist_ok=True)
     split = _split(config)
     photos = read_annotated(config.photos, split["train"]) if config.photos else []

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -15,6 +16,9 @@ Singles = NDArray[np.float32]
 
 ENCODED_STEPS = 4095
 """Linear light is looked up in as many steps for its sRGB value: finer than a grey level of the photo."""
+
+NOISE_SIDE_PX = 1024
+"""Side of the kept tile of noise of which each photo's is cut, turned and shifted: anew it costs too much."""
 
 LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
@@ -35,14 +39,26 @@ class Camera:
         Gain of the light over the photo, linear.
     vignette : float
         Logarithm of the loss of light in the corners.
-    aperture : float
-        Radius of the round aperture in half diagonals; 2 for none.
-    blur_px, fringe_px : float
-        SD of the lens's blur; shift of red against blue at the edge.
+    aperture, aperture_edge : float
+        Radius of the round aperture in half diagonals, 2 for none; width of its edge.
+    rim_tint : (3,) float32
+        Logarithm of the gain at the corners: these lamps are blue and purple at the photo's rim.
+    lamp_rad : float
+        From where the lamp shines, for gloss and shadows.
+    ring_lamp : bool
+        Whether the lamp also shines from the other side: shafts show two bright lines.
+    blur_px, edge_blur_px, fringe_px : float
+        SD of the lens's blur; of more blur at the rim, 0 for a flat field; shift of red against blue there.
+    motion_px : (2,) float64
+        Way of the hand during exposure.
     noise, chroma_noise : float
         SD in grey levels of the sRGB photo.
-    sharpen : float
-        Amount of unsharp masking.
+    sharpen, sharpen_px : float
+        Amount and radius of unsharp masking.
+    blobs : int
+        Reflections of the lamp.
+    bubbles : int
+        Bubbles in the immersion oil.
     glare : float
         Share of the skin that may glitter, 0-1.
     sparkle : (512, 512) float32
@@ -51,7 +67,7 @@ class Camera:
         Whether the photo lost nearly all its colour.
     jpeg_quality : int
     burnt_in : tuple of str
-        Any of "banner", "bar", "circle", "strip".
+        Any of "banner", "bar", "circle", "strip", "watermark".
     seed : int
         Of the sensor's noise and the burnt-in text.
     """
@@ -64,11 +80,20 @@ class Camera:
     light: Singles
     vignette: float
     aperture: float
+    aperture_edge: float
+    rim_tint: Singles
+    lamp_rad: float
+    ring_lamp: bool
     blur_px: float
+    edge_blur_px: float
     fringe_px: float
+    motion_px: Floats
     noise: float
     chroma_noise: float
     sharpen: float
+    sharpen_px: float
+    blobs: int
+    bubbles: int
     glare: float
     sparkle: Singles
     grey: bool
@@ -93,10 +118,10 @@ def draw_camera(
 ) -> Camera:
     """Draw a camera as it goes with the style of photo."""
     wide = style == "wide"
-    tint = np.exp(rng.normal(0, [0.06, 0.02, 0.09]))
+    tint = np.exp(rng.normal(0, [0.04, 0.015, 0.06]))
     light = np.exp(rng.normal(0, 0.1, (4, 4, 1)) + rng.normal(0, 1, (4, 4, 1)) * [-0.03, 0.0, 0.08])
     burnt_in = _draw_burnt_in(width_px, height_px, rng)
-    return Camera(
+    camera = Camera(
         width_px=width_px,
         height_px=height_px,
         um_per_px=um_per_px,
@@ -105,25 +130,58 @@ def draw_camera(
         light=(light * tint * np.exp(rng.normal(0, 0.12))).astype(np.float32),
         vignette=float(rng.uniform(0.5, 1.8) if wide else rng.exponential(0.15)),
         aperture=float(rng.uniform(0.75, 1.1) if wide or rng.random() < 0.04 else 2.0),
+        aperture_edge=float(rng.choice([0.02, 0.1, 0.3])),
+        rim_tint=(rng.uniform(0, 1) * np.array([-0.12, -0.16, 0.2]) + rng.normal(0, 0.05, 3)).astype(
+            np.float32
+        ),
+        lamp_rad=float(rng.uniform(0, 2 * np.pi)),
+        ring_lamp=bool(rng.random() < 0.3),
         blur_px=float(rng.gamma(4.0, 0.22) + 0.35),
-        fringe_px=float(rng.exponential(0.25)),
+        edge_blur_px=float(rng.choice([0.0, 0.0, 1.5, 3.0])),
+        fringe_px=float(rng.choice([0.0, 0.5, 1.2])),
+        motion_px=rng.normal(0, 2.5, 2) * (rng.random() < 0.12),
         noise=float(rng.gamma(2.0, 0.6)),
-        chroma_noise=float(rng.gamma(2.0, 0.4)),
-        sharpen=float(rng.choice([0.0, 0.3, 0.6, 1.0])),
-        glare=float(rng.beta(1.3, 1.6)),
-        sparkle=rng.standard_normal((512, 512), dtype=np.float32),
+        chroma_noise=float(rng.gamma(2.0, 0.4) * (3.0 if rng.random() < 0.2 else 1.0)),
+        sharpen=float(rng.choice([0.0, 0.3, 0.6, 1.0, 1.8])),
+        sharpen_px=float(rng.choice([0.9, 1.3, 2.0])),
+        blobs=int(rng.poisson(0.25)),
+        bubbles=int(rng.poisson(4)) if rng.random() < 0.06 else 0,
+        glare=float(rng.beta(1.2, 2.0)),
+        sparkle=np.roll(_noise(1)[:512, :512, 0], rng.integers(512, size=2), axis=(0, 1)),
         grey=bool(wide and rng.random() < 0.5),
-        jpeg_quality=int(rng.integers(75, 96)),
+        jpeg_quality=int(rng.integers(35, 75) if rng.random() < 0.25 else rng.integers(75, 97)),
         burnt_in=burnt_in,
         seed=int(rng.integers(2**31)),
+    )
+    return _plain(camera) if style == "plain" else camera
+
+
+def _plain(camera: Camera) -> Camera:
+    """A good camera: even field, slight blur and noise, nothing sharpened or burnt in."""
+    return replace(
+        camera,
+        vignette=0.0,
+        aperture=2.0,
+        blur_px=0.8,
+        edge_blur_px=0.0,
+        fringe_px=0.0,
+        motion_px=np.zeros(2),
+        noise=1.0,
+        chroma_noise=0.5,
+        sharpen=0.0,
+        blobs=0,
+        bubbles=0,
+        glare=0.0,
+        jpeg_quality=95,
+        burnt_in=(),
     )
 
 
 def _draw_burnt_in(width_px: int, height_px: int, rng: np.random.Generator) -> tuple[str, ...]:
-    chances = rng.random(4)
+    chances = rng.random(5)
     if min(width_px, height_px) < 400:
         return ()
-    shares = {"banner": 0.3, "bar": 0.3, "circle": 0.15, "strip": 0.12}
+    shares = {"banner": 0.3, "bar": 0.3, "circle": 0.15, "strip": 0.12, "watermark": 0.05}
     return tuple(name for name, chance in zip(shares, chances, strict=True) if chance < shares[name])
 
 
@@ -141,20 +199,65 @@ def expose(scene: Singles, camera: Camera) -> NDArray[np.uint8]:
     (H, W, 3) uint8
         RGB, before burnt-in signs and JPEG.
     """
-    scene *= _illumination(camera)
+    rng = np.random.default_rng(camera.seed)
+    _reflect(scene, camera, rng)
+    scene = cv2.multiply(scene, _illumination(camera), dst=scene)
     scene = cv2.GaussianBlur(scene, (0, 0), camera.blur_px)
+    if camera.edge_blur_px > 0:
+        scene = _curve_field(scene, camera.edge_blur_px)
+    if np.abs(camera.motion_px).max() > 0.5:
+        scene = cv2.filter2D(scene, -1, _motion_kernel(camera.motion_px))
     if camera.fringe_px > 0.1:
         scene = _fringe(scene, camera.fringe_px)
     encoded = encode(scene)
     if camera.grey:
         luma = encoded @ LUMA
         encoded = 0.12 * encoded + 0.88 * luma[..., None]
-    rng = np.random.default_rng(camera.seed)
     encoded += _sensor_noise(camera, rng)
     if camera.sharpen > 0:
-        soft = cv2.GaussianBlur(encoded, (0, 0), 1.2)
+        soft = cv2.GaussianBlur(encoded, (0, 0), camera.sharpen_px)
         encoded = cv2.addWeighted(encoded, 1 + camera.sharpen, soft, -camera.sharpen, 0)
     return np.asarray(cv2.convertScaleAbs(np.maximum(encoded, 0, out=encoded)), dtype=np.uint8)
+
+
+def _reflect(scene: Singles, camera: Camera, rng: np.random.Generator) -> None:
+    """Add reflections of the lamp and rims of bubbles, in place; both let the hair shine through."""
+    height, width = scene.shape[:2]
+    for _ in range(camera.blobs):
+        radius = int(rng.uniform(0.02, 0.09) * width) + 2
+        x, y = int(rng.integers(width)), int(rng.integers(height))
+        patch = scene[max(y - 2 * radius, 0) : y + 2 * radius, max(x - 2 * radius, 0) : x + 2 * radius]
+        rows, columns = np.ogrid[: patch.shape[0], : patch.shape[1]]
+        away = (rows - min(y, 2 * radius)) ** 2 + (columns - min(x, 2 * radius)) ** 2
+        spot = np.exp(-away / (0.5 * radius**2)) * rng.uniform(0.05, 0.3)
+        patch += (spot[..., None] * np.array([0.9, 0.96, 1.1])).astype(np.float32)
+    for _ in range(camera.bubbles):
+        radius = int(rng.uniform(60, 350) / camera.um_per_px) + 2
+        centre = (int(rng.integers(width)), int(rng.integers(height)))
+        rim: NDArray[np.uint8] = np.zeros((height, width), np.uint8)
+        cv2.circle(rim, centre, radius, 255, max(radius // 14, 1), cv2.LINE_AA)
+        cv2.ellipse(rim, centre, (radius - 3, radius - 3), 0, 200, 250, 255, max(radius // 9, 1), cv2.LINE_AA)
+        share = cv2.GaussianBlur(rim, (0, 0), 1.2) * np.float32(0.25 / 255)
+        scene += share[..., None]
+
+
+def _curve_field(scene: Singles, sd_px: float) -> Singles:
+    """Blur the rim of the photo: the skin curves away from the plane of focus."""
+    height, width = scene.shape[:2]
+    half = cv2.resize(scene, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+    soft = cv2.resize(
+        cv2.GaussianBlur(half, (0, 0), sd_px / 2), (width, height), interpolation=cv2.INTER_LINEAR
+    )
+    share = np.clip((_half_diagonals(width, height) - np.float32(0.5)) * np.float32(2.5), 0, 1)
+    return np.asarray(cv2.blendLinear(scene, soft, 1 - share, share), dtype=np.float32)
+
+
+def _motion_kernel(way_px: Floats) -> Singles:
+    """(9, 9) kernel of a straight way."""
+    kernel: Singles = np.zeros((9, 9), np.float32)
+    ends = np.rint(64 + np.clip(way_px, -4, 4) * 8 * np.array([[-1.0], [1.0]])).astype(int)
+    cv2.line(kernel, ends[0].tolist(), ends[1].tolist(), 1.0, 1, cv2.LINE_AA, 4)
+    return np.asarray(kernel / kernel.sum(), dtype=np.float32)
 
 
 def encode(scene: Singles) -> Singles:
@@ -184,10 +287,14 @@ def _illumination(camera: Camera) -> Singles:
     small = (max(size[0] // 8, 8), max(size[1] // 8, 8))
     light = cv2.resize(camera.light, small, interpolation=cv2.INTER_CUBIC)
     radius = _half_diagonals(*small)
+    light = light * np.exp(radius[..., None] ** 2 * camera.rim_tint)
     light = light * np.exp(-camera.vignette * radius**2.5)[..., None].astype(np.float32)
     full = cv2.resize(light.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
     if camera.aperture < 1.5:
-        full *= np.clip((camera.aperture - _half_diagonals(*size)) / 0.02, 0.004, 1)[..., None]
+        edge = np.clip(
+            (camera.aperture - _half_diagonals(*size)) / np.float32(camera.aperture_edge), 0.004, 1
+        )
+        full *= edge[..., None]
     return np.asarray(full, dtype=np.float32)
 
 
@@ -202,7 +309,9 @@ def dark_surround(camera: Camera) -> NDArray[np.bool_]:
     """(H, W) where the round aperture lets no light through."""
     if camera.aperture >= 1.5:
         return np.zeros((camera.height_px, camera.width_px), bool)
-    return np.asarray(_half_diagonals(camera.width_px, camera.height_px) > camera.aperture - 0.005)
+    return np.asarray(
+        _half_diagonals(camera.width_px, camera.height_px) > camera.aperture - 0.25 * camera.aperture_edge
+    )
 
 
 def _fringe(scene: Singles, shift_px: float) -> Singles:
@@ -224,79 +333,28 @@ def _fringe(scene: Singles, shift_px: float) -> Singles:
     return out
 
 
+@lru_cache(maxsize=2)
+def _noise(channels: int) -> Singles:
+    """(S, S, channels) normal noise of zero mean and unit SD; S: `NOISE_SIDE_PX`."""
+    rng = np.random.default_rng(channels)
+    return rng.standard_normal((NOISE_SIDE_PX, NOISE_SIDE_PX, channels), dtype=np.float32)
+
+
+def _cut_noise(channels: int, width_px: int, height_px: int, rng: np.random.Generator) -> Singles:
+    """(H, W, channels) part of the kept noise, turned over and shifted; it repeats in large photos."""
+    tile = _noise(channels)[:: rng.choice([-1, 1]), :: rng.choice([-1, 1])]
+    y, x = (int(v) for v in rng.integers(NOISE_SIDE_PX, size=2))
+    y, x = min(y, max(NOISE_SIDE_PX - height_px, 0)), min(x, max(NOISE_SIDE_PX - width_px, 0))
+    part = np.ascontiguousarray(tile[y : y + height_px, x : x + width_px])
+    below, right = height_px - part.shape[0], width_px - part.shape[1]
+    if below or right:
+        part = cv2.copyMakeBorder(part, 0, below, 0, right, cv2.BORDER_WRAP)
+    return np.asarray(part.reshape(height_px, width_px, channels), dtype=np.float32)
+
+
 def _sensor_noise(camera: Camera, rng: np.random.Generator) -> Singles:
     size = (camera.width_px, camera.height_px)
-    luma = rng.standard_normal((size[1], size[0]), dtype=np.float32) * np.float32(camera.noise)
-    half = ((size[1] + 1) // 2, (size[0] + 1) // 2, 3)
-    chroma = rng.standard_normal(half, dtype=np.float32) * np.float32(camera.chroma_noise)
+    luma = _cut_noise(1, *size, rng)[..., 0] * np.float32(camera.noise)
+    chroma = _cut_noise(3, (size[0] + 1) // 2, (size[1] + 1) // 2, rng) * np.float32(camera.chroma_noise)
     noise = cv2.resize(chroma, size, interpolation=cv2.INTER_LINEAR)
-    noise += luma[..., None]
-    return np.asarray(noise, dtype=np.float32)
-
-
-def burn_in(pixels: NDArray[np.uint8], camera: Camera) -> None:
-    """Draw banner, scale bar, circle and strip into the photo, in place."""
-    rng = np.random.default_rng(camera.seed + 1)
-    for sign in camera.burnt_in:
-        {"banner": _banner, "bar": _bar, "circle": _circle, "strip": _strip}[sign](pixels, camera, rng)
-
-
-def _text(
-    pixels: NDArray[np.uint8],
-    text: str,
-    at: tuple[int, int],
-    size: float,
-    colour: tuple[int, int, int],
-    box: tuple[int, int, int] | None,
-) -> int:
-    """Text with its lower left corner at `at`, on a box if wanted; its right end."""
-    (width, height), base = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, 1)
-    if box is not None:
-        cv2.rectangle(pixels, (at[0] - 4, at[1] - height - 4), (at[0] + width + 4, at[1] + base), box, -1)
-    cv2.putText(pixels, text, at, cv2.FONT_HERSHEY_SIMPLEX, size, colour, 1, cv2.LINE_AA)
-    return int(at[0] + width + 10)
-
-
-def _banner(pixels: NDArray[np.uint8], camera: Camera, rng: np.random.Generator) -> None:
-    right = 7
-    words = [
-        f"{rng.choice(list('ABC'))}{rng.integers(1000):03d}",
-        f"{camera.width_px}x{camera.height_px}",
-        f"20{rng.integers(18, 27)}/{rng.integers(1, 13):02d}/{rng.integers(1, 29):02d}"
-        f" {rng.integers(8, 18):02d}:{rng.integers(60):02d}:42",
-        f"unit: mm  {rng.choice([20, 50, 70])}x",
-    ]
-    for i, word in enumerate(words):
-        colour = (60, 230, 220) if i == 0 else (235, 235, 235)
-        right = _text(pixels, word, (right, 17), 0.45, colour, (72, 72, 72))
-
-
-def _bar(pixels: NDArray[np.uint8], camera: Camera, rng: np.random.Generator) -> None:
-    mm = next(m for m in (2.0, 1.0, 0.5, 0.2, 0.1) if m * 1000 / camera.um_per_px < 0.35 * camera.width_px)
-    length = round(mm * 1000 / camera.um_per_px)
-    x, y = 18, camera.height_px - 42
-    cv2.line(pixels, (x, y), (x + length, y), (25, 25, 25), 1)
-    if rng.random() < 0.6:
-        cv2.line(pixels, (x, y), (x, max(y - length, 0)), (25, 25, 25), 1)
-    _text(pixels, f"{mm:.1f} mm", (x + length + 10, y + 4), 0.45, (235, 235, 235), (72, 72, 72))
-
-
-def _circle(pixels: NDArray[np.uint8], camera: Camera, rng: np.random.Generator) -> None:
-    radius = round(0.45 * camera.height_px * rng.uniform(0.85, 1.0))
-    x = round(camera.width_px * rng.uniform(0.4, 0.6))
-    y = camera.height_px // 2
-    red = (235, 40, 40)
-    cv2.circle(pixels, (x, y), radius, red, 1, cv2.LINE_AA)
-    end = (round(x + radius * 0.986), round(y + radius * 0.166))
-    cv2.line(pixels, (x, y), end, red, 1, cv2.LINE_AA)
-    left, top = min(end[0] + 6, camera.width_px - 175), end[1] + 6
-    box = pixels[top : top + 125, left : left + 190]
-    box[:] = (0.5 * box + 0.5 * np.array([210, 205, 190])).astype(np.uint8)
-    mm = radius * camera.um_per_px / 1000
-    lines = ("RC0", f"C={2 * np.pi * mm:.3f} mm", f"A={np.pi * mm * mm:.3f} mm^2", f"r={mm:.3f} mm")
-    for i, line in enumerate(lines):
-        _text(pixels, line, (left + 6, top + 24 + 29 * i), 0.62, (20, 20, 215), None)
-
-
-def _strip(pixels: NDArray[np.uint8], camera: Camera, rng: np.random.Generator) -> None:
-    pixels[camera.height_px - int(rng.integers(8, 22)) :] = 220
+    return np.asarray(cv2.add(noise, cv2.merge([luma, luma, luma])), dtype=np.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,10 +10,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from trichoscan.phantom.camera import Camera, burn_in, dark_surround, draw_camera, expose, from_jpeg, to_jpeg
-from trichoscan.phantom.paint import lay_scales, paint_skin
+from trichoscan.phantom.camera import Camera, dark_surround, draw_camera, expose, from_jpeg, to_jpeg
+from trichoscan.phantom.paint import GLOSS, lay_scales, paint_skin
 from trichoscan.phantom.render import SUBPIXEL_BITS, Cover, Shaft, cover, fixed_point
 from trichoscan.phantom.scalp import Scalp, TrueHair, grow_scalp
+from trichoscan.phantom.signs import burn_in
 from trichoscan.phantom.skin import scale_outline
 from trichoscan.phantom.style import STYLE_SHARE, UM_PER_PX, draw_style
 
@@ -31,6 +33,9 @@ ROOT_PATCH_UM = 60.0
 
 COVERS_ALL = 2**30
 """Number of the shaft that lies above all others: a burnt-in sign, the surround of the aperture."""
+
+LEAST_CONTRAST = 0.06
+"""Mean change of light along a shaft, after the lens's blur, below which a careful person does not see it."""
 
 COVERED_SHARE = 0.6
 """Share of a shaft (of its beginning) under other hair or a scale beyond which it counts as hidden."""
@@ -136,20 +141,24 @@ def draw_phantom(
 
 def photograph(scalp: Scalp, camera: Camera, style: str) -> Phantom:
     """Take a photo of a scalp and write down what is on it."""
+    unit_sizes = Counter(h.unit_id for h in scalp.hairs)
+    hairs = _near_photo(scalp.hairs, camera)
     shafts = [
         Shaft(
             camera.to_px(h.path_um),
             h.width_um / camera.um_per_px,
             h.bevel,
             1 + h.defocus_um / camera.um_per_px,
+            h.rough_um / camera.um_per_px,
         )
-        for h in scalp.hairs
+        for h in hairs
     ]
     covered = cover(shafts, camera.width_px, camera.height_px)
-    scene = paint_skin(scalp.skin, scalp.hairs, camera)
+    scene = paint_skin(scalp.skin, hairs, camera)
     lay_scales(scene, scalp.skin.scales_um, camera, 0.6)
-    top = lay_hairs(scene, scalp.hairs, covered, camera)
-    hiding = _hiding_scales(scalp)
+    lay_scales(scene, _collars(hairs), camera, 0.55)
+    top, contrast = lay_hairs(scene, hairs, covered, camera)
+    hiding = _hiding_scales(hairs)
     lay_scales(scene, hiding, camera, 0.95)
     pixels = expose(scene, camera)
     unseen = _under_scales(hiding, camera) | dark_surround(camera)
@@ -158,12 +167,36 @@ def photograph(scalp: Scalp, camera: Camera, style: str) -> Phantom:
     return Phantom(
         pixels=from_jpeg(jpeg),
         um_per_px=camera.um_per_px,
-        hairs=_truth(scalp, shafts, top, camera),
+        hairs=_truth(hairs, unit_sizes, shafts, top, contrast, camera),
         style=style,
         jpeg=jpeg,
         scalp=scalp,
         camera=camera,
     )
+
+
+def _near_photo(hairs: tuple[TrueHair, ...], camera: Camera) -> tuple[TrueHair, ...]:
+    """Hairs that may show, with the halo before their root."""
+    if not hairs:
+        return ()
+    starts = np.cumsum([0] + [len(h.path_um) for h in hairs])[:-1]
+    px = camera.to_px(np.concatenate([h.path_um for h in hairs]))
+    low, high = np.minimum.reduceat(px, starts), np.maximum.reduceat(px, starts)
+    margin = np.array([[500.0 if h.halo_um > 20 else 150.0] for h in hairs]) / camera.um_per_px
+    near = np.all((high > -margin) & (low < np.array([camera.width_px, camera.height_px]) + margin), axis=1)
+    return tuple(h for h, keep in zip(hairs, near, strict=True) if keep)
+
+
+def _collars(hairs: tuple[TrueHair, ...]) -> list[Floats]:
+    """Outlines of the loose scales about roots; they lie under the hair."""
+    outlines = []
+    for hair in hairs:
+        if hair.collar:
+            rng = np.random.default_rng(hair.hair_id + 100_000)
+            for _ in range(int(rng.integers(1, 4))):
+                place = hair.path_um[0] + rng.normal(0, 0.6 * hair.width_um[0] + 20.0, 2)
+                outlines.append(scale_outline(place, float(rng.uniform(15, 60)), rng))
+    return outlines
 
 
 def _signs(pixels: NDArray[np.uint8], camera: Camera) -> NDArray[np.bool_]:
@@ -183,66 +216,97 @@ def _under_scales(outlines_um: list[Floats], camera: Camera) -> NDArray[np.bool_
     return mask > 0
 
 
-def _hiding_scales(scalp: Scalp) -> list[Floats]:
+def _hiding_scales(hairs: tuple[TrueHair, ...]) -> list[Floats]:
     """Outlines of the scales that hide a root."""
     return [
         scale_outline(h.path_um[0], 0.9 * float(h.width_um[0]) + 30.0, np.random.default_rng(h.hair_id))
-        for h in scalp.hairs
+        for h in hairs
         if h.flake
     ]
 
 
 def lay_hairs(
     scene: Singles, hairs: tuple[TrueHair, ...], covered: Cover, camera: Camera
-) -> NDArray[np.int32]:
+) -> tuple[NDArray[np.int32], Singles]:
     """Lay the hairs on the skin in their order, in place.
 
     Returns
     -------
     (H * W,) int32
         Index of the uppermost shaft that covers at least half of the pixel; -1 for none.
+    (K,) float32
+        Mean change of light where each shaft lies, as a share of the light beneath it; 0 outside the photo.
     """
     flat = scene.reshape(-1, 3)
     top = np.full(len(flat), -1, np.int32)
-    noise = camera.sparkle[0]
+    contrast = np.zeros(len(hairs), np.float32)
     for k, hair in enumerate(hairs):
         part = slice(covered.start[k], covered.start[k + 1])
         pixel, share = covered.pixel[part], covered.share[part]
         if not len(pixel):
             continue
-        across, along_um = covered.across[part], covered.along_px[part] * np.float32(camera.um_per_px)
-        tone = np.interp(along_um, np.arange(64) * 90.0, noise[(7 * k) % 440 :][:64]).astype(np.float32)
-        u = (along_um / np.float32(14.0)).astype(np.int64) + 61 * k
-        v = (across * np.float32(4.0) + np.float32(8.0)).astype(np.int64) + 17 * k
-        fleck = camera.sparkle[u & 511, v & 511]
-        light = (1 + np.float32(0.14) * tone + np.float32(0.08) * fleck) * (1.1 - np.float32(0.3) * across**2)
-        colour = hair.colour.astype(np.float32) * light[:, None]
-        if hair.gloss > 0.02:
-            line = np.exp(-(((across - 0.15) / 0.28) ** 2)) * np.clip(0.6 + 0.5 * tone, 0, None)
-            colour += (np.float32(hair.gloss * 0.12) * line)[:, None]
-            colour += (np.float32(hair.gloss * 0.35) * np.clip(fleck - 1.8, 0, None))[:, None]
-        # A shaft fades in over its own radius where it comes through the skin.
-        fade = (
-            np.clip(along_um / np.float32(0.5 * hair.width_um[0]) + 0.5, 0, 1) if hair.halo_um > 20 else 1.0
-        )
-        alpha = (share * np.float32(hair.opacity) * fade)[:, None]
-        flat[pixel] += alpha * (colour - flat[pixel])
+        along_um = covered.along_px[part] * np.float32(camera.um_per_px)
+        colour = _shaft_light(k, hair, covered.across[part], along_um, camera)
+        alpha = share * np.float32(hair.opacity)
+        # A shaft comes through the skin over a way that is the longer the flatter it lies.
+        if hair.halo_um > 20:
+            way = np.float32((0.5 + 0.4 * (hair.hair_id % 3)) * hair.width_um[0])
+            alpha *= np.clip(along_um / way + np.float32(0.5), 0, 1)
+        under = flat[pixel]
+        change = alpha[:, None] * (colour - under)
+        flat[pixel] = under + change
+        weight = float(share.sum()) + 1e-6
+        contrast[k] = float(np.abs(change[:, 1]).sum()) / (float((under[:, 1] * share).sum()) + 0.01 * weight)
         top[pixel[share >= 0.5]] = k
-    return top
+    return top, contrast
+
+
+def _shaft_light(k: int, hair: TrueHair, across: Singles, along_um: Singles, camera: Camera) -> Singles:
+    """(M, 3) colour of a shaft's pixels: dark rim, uneven pigment, scaly surface, gloss."""
+    noise = camera.sparkle[0]
+    tone = np.interp(along_um, np.arange(64) * 90.0, noise[(7 * k) % 440 :][:64]).astype(np.float32)
+    slow = np.interp(along_um, np.arange(40) * 420.0, noise[(11 * k) % 440 :][:40]).astype(np.float32)
+    u = (along_um / np.float32(14.0)).astype(np.int64) + 61 * k
+    v = (across * np.float32(4.0) + np.float32(8.0)).astype(np.int64) + 17 * k
+    fleck = camera.sparkle[u & 511, v & 511]
+    scaly = np.float32(0.08 + 0.03 * min(hair.rough_um, 6.0))
+    round_light = np.float32(1 + hair.rim / 3) - np.float32(hair.rim) * np.minimum(across**2, 1.2)
+    light = (1 + np.float32(0.14) * tone + scaly * fleck) * round_light
+    colour = np.maximum(light, np.float32(0.1))[:, None] * hair.colour.astype(np.float32)
+    if hair.gloss > 0.02:
+        chord = hair.path_um[-1] - hair.path_um[0]
+        toward = np.sin(camera.lamp_rad - np.arctan2(chord[1], chord[0]))
+        sharp = np.float32(0.12 + 0.2 * ((k * 7) % 5) / 4)
+        seam = np.exp(-(((across - np.float32(0.45 * toward)) / sharp) ** 2))
+        if camera.ring_lamp:
+            seam += np.float32(0.6) * np.exp(-(((across + np.float32(0.5 * toward)) / sharp) ** 2))
+        shine = (
+            np.float32(1.2 * hair.gloss) * seam * np.clip(np.float32(0.25) + np.float32(0.3) * slow, 0.0, 0.8)
+        )
+        shine += np.float32(hair.gloss * 0.12) * np.clip(fleck - np.float32(1.5), 0, None)
+        colour += shine[:, None] * GLOSS
+    return np.asarray(colour, dtype=np.float32)
 
 
 def _truth(
-    scalp: Scalp, shafts: list[Shaft], top: NDArray[np.int32], camera: Camera
+    hairs: tuple[TrueHair, ...],
+    unit_sizes: Counter[int],
+    shafts: list[Shaft],
+    top: NDArray[np.int32],
+    contrast: Singles,
+    camera: Camera,
 ) -> tuple[PhantomHair, ...]:
-    unit_sizes: dict[int, int] = {}
-    for hair in scalp.hairs:
-        unit_sizes[hair.unit_id] = unit_sizes.get(hair.unit_id, 0) + 1
     truths = []
-    for k, (hair, shaft) in enumerate(zip(scalp.hairs, shafts, strict=True)):
+    for k, (hair, shaft) in enumerate(zip(hairs, shafts, strict=True)):
+        if contrast[k] <= 0:
+            continue
         clipped = clip_path(shaft.path_px, shaft.width_px, camera.width_px, camera.height_px)
         if clipped is None:
             continue
         path, width, from_root, to_tip = clipped
+        blur_px = 2.36 * camera.blur_px + shaft.soft_px - 1
+        if contrast[k] * min(1.0, float(width.mean()) / blur_px) < LEAST_CONTRAST:
+            continue
         if covered_share(path, k, top, camera) > 1 - (1 - COVERED_SHARE) / 2:
             continue
         begin = _beginning(path, ROOT_PATCH_UM / camera.um_per_px)

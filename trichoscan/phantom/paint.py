@@ -20,7 +20,7 @@ Bytes = NDArray[np.uint8]
 BLOOD = np.array([0.25, 1.0, 0.8], np.float32)
 """Relative absorption of blood in red, green and blue."""
 
-UNDER_SKIN = np.array([1.0, 0.86, 0.66], np.float32)
+UNDER_SKIN = np.array([1.0, 0.78, 0.52], np.float32)
 """Relative darkening by a shaft seen through the skin: blue is scattered back before it gets there."""
 
 PIGMENT = np.array([0.3, 0.7, 1.0], np.float32)
@@ -29,10 +29,13 @@ PIGMENT = np.array([0.3, 0.7, 1.0], np.float32)
 INK = np.array([1.3, 0.9, 0.05], np.float32)
 """Relative absorption of blue marker ink."""
 
+PERIPILAR = np.array([0.65, 0.8, 1.0], np.float32)
+"""Relative absorption of the brown ring about some roots."""
+
 GLOSS = np.array([0.86, 0.95, 1.15], np.float32)
 """Colour of the lamp's reflection: bluish white beside skin."""
 
-SCALE_WHITE = np.array([0.62, 0.62, 0.6], np.float32)
+SCALE_WHITE = np.array([0.55, 0.56, 0.55], np.float32)
 """Linear light of a scale of skin."""
 
 HALF = 0.5
@@ -59,53 +62,60 @@ def paint_skin(skin: Skin, hairs: Sequence[TrueHair], camera: Camera) -> Singles
     patches = cv2.resize(skin.patches, (200, 200), interpolation=cv2.INTER_CUBIC)
     depth = _sample(patches, skin.extent_um, camera, small)
     if skin.vessels_um:
-        depth -= (_strokes(skin.vessels_um, 22.0, camera, small) * np.float32(skin.vessel_depth))[
-            ..., None
-        ] * BLOOD
+        vessels = _strokes(skin.vessels_um, 16.0, camera, small) * np.float32(1.6 * skin.vessel_depth)
+        _absorb(depth, vessels, BLOOD)
     if len(skin.spots_um):
-        spots = _dots(skin.spots_um, skin.spot_radius_um, camera, small)
-        depth -= (spots * np.float32(skin.spot_depth))[..., None] * PIGMENT
+        _absorb(depth, _dots(skin.spots_um, skin.spot_radius_um, camera, small), PIGMENT * skin.spot_depth)
+    if skin.peripilar > 0 and hairs:
+        roots = np.array([h.path_um[0] for h in hairs])
+        _absorb(depth, _dots(roots, 110.0, camera, small), PERIPILAR * skin.peripilar)
     halo = _halos(hairs, camera, small)
-    shade_of_hair = _shadows(hairs, camera, small) * np.float32(skin.shadow)
-    depth -= halo[..., None] * UNDER_SKIN + shade_of_hair[..., None]
+    _absorb(depth, halo, UNDER_SKIN)
+    if skin.shadow > 0.02 or skin.far_shadow_um is not None:
+        _absorb(depth, _shadows(skin, hairs, camera, small), np.ones(3, np.float32))
     if skin.ink:
-        depth -= _ink(skin, camera, small)[..., None] * INK
-    relief, furrows = cv2.split(_wrap(skin.texture, camera.px_to_um() / RELIEF_CELL_UM, size))
-    shade = np.exp(depth) * skin.colour.astype(np.float32)
+        _absorb(depth, _ink(skin, camera, small), INK)
+    shade = cv2.exp(depth)
+    shade *= skin.colour.astype(np.float32)
     painted = cv2.resize(shade, size, interpolation=cv2.INTER_LINEAR)
-    painted *= _grain(skin, relief, furrows, hairs, camera)[..., None]
-    painted += _gloss(relief, cv2.resize(halo, size), camera)
+    grain, spark = cv2.split(_surface(skin, camera, size))
+    if len(skin.pores_um):
+        grain -= _dots(skin.pores_um, 28.0, camera, size) * np.float32(skin.pore_depth)
+    grain -= _folds(hairs, camera, size)
+    grain = np.maximum(grain, np.float32(0.05))
+    painted = cv2.multiply(painted, cv2.merge([grain, grain, grain]))
+    veil = spark * cv2.resize(_wet(halo, camera, small), size, interpolation=cv2.INTER_LINEAR)
+    painted += cv2.merge([veil * shade for shade in GLOSS])
     return np.asarray(painted, dtype=np.float32)
 
 
-def _grain(
-    skin: Skin, relief: Singles, furrows: Singles, hairs: Sequence[TrueHair], camera: Camera
-) -> Singles:
-    """Fine light and dark of the relief: fibres, furrows, pores, folds round the shafts."""
-    size = (camera.width_px, camera.height_px)
-    grain = 1 + relief * np.float32(0.045 * skin.roughness) - furrows * np.float32(skin.furrow_depth)
-    if len(skin.pores_um):
-        grain -= _dots(skin.pores_um, 28.0, camera, size) * np.float32(skin.pore_depth)
-    grain -= _folds(hairs, camera, size) * np.float32(0.3)
-    return np.asarray(np.maximum(grain, 0.05), dtype=np.float32)
+def _absorb(depth: Singles, strength: Singles, tint: Floats | Singles) -> None:
+    """Subtract an absorber from the logarithm of light, in place."""
+    depth -= cv2.merge([strength * np.float32(t) for t in tint])
 
 
-def _gloss(relief: Singles, halo: Singles, camera: Camera) -> Singles:
-    """Light that the wet or greasy surface throws back: a bluish veil on the relief, and sparks on it.
+def _surface(skin: Skin, camera: Camera, size: tuple[int, int]) -> Singles:
+    """(H, W, 2) fine light and dark of fibres and creases; sparks where the relief throws light back."""
+    relief, creases = skin.texture[..., 0], skin.texture[..., 1]
+    grain = 1 + relief * np.float32(0.045 * skin.roughness) - creases * np.float32(skin.furrow_depth)
+    glint = relief * np.float32(0.7) + camera.sparkle * np.float32(0.6)
+    spark = np.clip(glint * np.float32(0.07) + np.float32(0.04), 0, None)
+    spark += np.clip(glint - np.float32(1.5), 0, None) * np.float32(0.45)
+    tile = cv2.merge([grain, spark])
+    cell_px = RELIEF_CELL_UM / camera.um_per_px
+    if cell_px < 0.8:
+        tile = cv2.GaussianBlur(tile, (0, 0), 0.5 / cell_px)
+    return _wrap(tile, camera.px_to_um() / RELIEF_CELL_UM, size)
 
-    Both are strong in some regions, and where emerging shafts lift the skin.
-    """
-    size = (camera.width_px, camera.height_px)
-    cell_px = max(8.0 / camera.um_per_px, 1.0)
-    spark = _wrap(camera.sparkle, np.array([[1 / cell_px, 0, 0], [0, 1 / cell_px, 0]]), size)
+
+def _wet(halo: Singles, camera: Camera, small: tuple[int, int]) -> Singles:
+    """Strength of the gloss, 0-2: strong in some regions and where emerging shafts lift the skin."""
     # Any part of the noise serves as the map of the glossy regions.
     sites = cv2.resize(camera.sparkle[:4, :5], (64, 64), interpolation=cv2.INTER_CUBIC)
-    sites = cv2.resize(sites * np.float32(0.8), size, interpolation=cv2.INTER_LINEAR) + halo * np.float32(0.9)
-    wet = np.clip(sites + np.float32(2.2 * camera.glare - 1.0), 0, 2.0)
-    surface = relief * np.float32(0.7) + spark * np.float32(0.6)
-    veil = wet * np.clip(surface * np.float32(0.07) + np.float32(0.03), 0, None)
-    veil += wet * np.clip(surface - np.float32(1.6), 0, None) * np.float32(0.4)
-    return np.asarray(veil[..., None] * GLOSS, dtype=np.float32)
+    patches = cv2.resize(camera.sparkle[:18, 8:26], (64, 64), interpolation=cv2.INTER_CUBIC)
+    sites = sites * np.float32(0.7) + patches * np.float32(0.45)
+    wet = cv2.resize(sites, small, interpolation=cv2.INTER_LINEAR) + halo * np.float32(0.55)
+    return np.clip(wet + np.float32(2.2 * camera.glare - 1.0), 0, 2.0)
 
 
 def _folds(hairs: Sequence[TrueHair], camera: Camera, size: tuple[int, int]) -> Singles:
@@ -113,12 +123,12 @@ def _folds(hairs: Sequence[TrueHair], camera: Camera, size: tuple[int, int]) -> 
     canvas: Bytes = np.zeros((size[1], size[0]), np.uint8)
     one = 1 << SUBPIXEL_BITS
     for hair in hairs:
-        if hair.halo_um < 110 or hair.hair_id % 3 == 0:
+        if hair.halo_um < 110 or hair.hair_id % 3 != 0:
             continue
         centre = fixed_point(camera.to_px(hair.path_um[:1]))[0]
         back = camera.to_px(hair.path_um[:1]) - camera.to_px(hair.path_um[1:2])
         turn = float(np.degrees(np.arctan2(back[0, 1], back[0, 0])))
-        for ring in range(1 + hair.hair_id % 4):
+        for ring in range(1 + hair.hair_id % 2):
             radius = (0.62 + 0.32 * ring) * hair.width_um[0] / camera.um_per_px * one
             axes = (round(radius * 0.8), round(radius))
             half = 95.0 - 12.0 * ring
@@ -126,24 +136,24 @@ def _folds(hairs: Sequence[TrueHair], camera: Camera, size: tuple[int, int]) -> 
             cv2.ellipse(
                 canvas, centre.tolist(), axes, turn, -half, half, level, 1, cv2.LINE_AA, SUBPIXEL_BITS
             )
-    return np.asarray(cv2.GaussianBlur(canvas, (0, 0), 0.7) / np.float32(255), dtype=np.float32)
+    return np.asarray(cv2.GaussianBlur(canvas, (0, 0), 0.7) * np.float32(0.2 / 255), dtype=np.float32)
 
 
-def _shadows(hairs: Sequence[TrueHair], camera: Camera, small: tuple[int, int]) -> Singles:
-    """Soft shadow of the shafts on the skin, 0-1, cast to one side by the lamp."""
+def _shadows(skin: Skin, hairs: Sequence[TrueHair], camera: Camera, small: tuple[int, int]) -> Singles:
+    """Soft shadow of the shafts on the skin, cast to one side by the lamp; at times of a hair far above."""
     scale = small[0] / camera.width_px
     canvas: Bytes = np.zeros((small[1], small[0]), np.uint8)
-    angle = float(camera.sparkle[3, 3])
-    offset = np.array([np.cos(3 * angle), np.sin(3 * angle)]) * 35.0
+    offset = np.array([np.cos(camera.lamp_rad), np.sin(camera.lamp_rad)]) * 45.0
     for hair in hairs:
-        lift = np.minimum(np.arange(len(hair.path_um)) / 8.0, 1.0)[:, None]
+        lift = np.minimum(np.arange(len(hair.path_um)) / 10.0, 2.0)[:, None]
         line = fixed_point(camera.to_px(hair.path_um + offset * lift) * scale)
         thick = max(round(float(hair.width_um.mean()) / camera.um_per_px * scale), 1)
         cv2.polylines(canvas, [line], False, 255, thick, cv2.LINE_AA, SUBPIXEL_BITS)
-    return np.asarray(
-        cv2.GaussianBlur(canvas, (0, 0), max(22.0 / camera.um_per_px * scale, 0.6)) / np.float32(255),
-        dtype=np.float32,
-    )
+    strength = np.float32(skin.shadow / 255)
+    shade = cv2.GaussianBlur(canvas, (0, 0), max(22.0 / camera.um_per_px * scale, 0.6)) * strength
+    if skin.far_shadow_um is not None:
+        shade += np.float32(0.5) * _strokes([skin.far_shadow_um], 190.0, camera, small)
+    return np.asarray(shade, dtype=np.float32)
 
 
 def _ink(skin: Skin, camera: Camera, small: tuple[int, int]) -> Singles:
@@ -171,9 +181,11 @@ def lay_scales(scene: Singles, outlines_um: Sequence[Floats], camera: Camera, op
         grain = camera.sparkle[: patch.shape[0], : patch.shape[1]]
         if grain.shape != patch.shape[:2]:
             continue
-        share = cv2.GaussianBlur(mask, (0, 0), 0.8) * np.float32(opacity / 255)
-        white = SCALE_WHITE * (1 + np.float32(0.1) * grain)[..., None]
-        share *= np.clip(1 + np.float32(0.35) * cv2.GaussianBlur(grain, (0, 0), 1.5) * 3, 0.2, 1)
+        soft_px = max(9.0 / camera.um_per_px, 0.8)
+        share = cv2.GaussianBlur(mask, (0, 0), 0.8 * soft_px) * np.float32(opacity / 255)
+        flakes = cv2.GaussianBlur(grain, (0, 0), soft_px) * np.float32(2.2 * soft_px)
+        white = SCALE_WHITE * (1 + np.float32(0.12) * flakes)[..., None]
+        share *= np.clip(np.float32(0.7) + np.float32(0.45) * flakes, 0.1, 1)
         patch += share[..., None] * (white - patch)
 
 
@@ -240,9 +252,9 @@ def _halos(hairs: Sequence[TrueHair], camera: Camera, small: tuple[int, int]) ->
     reach = np.array([h.halo_um for h in shown])
     # Start and end in halo lengths, width in shafts, blur in um, strength: near, middle, far.
     for begin, end, wide, blur_um, strength in (
-        (-0.05, 0.3, 0.8, 10.0, 0.7),
-        (0.0, 0.7, 1.2, 24.0, 0.6),
-        (0.1, 1.3, 2.2, 60.0, 0.6),
+        (-0.05, 0.35, 0.8, 14.0, 0.6),
+        (0.0, 0.8, 1.3, 28.0, 0.7),
+        (0.1, 1.2, 2.2, 70.0, 0.6),
     ):
         canvas: Bytes = np.zeros((small[1], small[0]), np.uint8)
         a = fixed_point(camera.to_px(roots + back * (begin * reach)[:, None]) * scale)

@@ -18,6 +18,13 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 
+_NOTCHES = np.random.default_rng(1).uniform(-1.7, 1.7, (1024, 4)).astype(np.float32)
+RIM_NOISE = (_NOTCHES - _NOTCHES.mean(axis=1, keepdims=True)).ravel()
+"""Course of ragged rims, periodic, zero over every four notches; each side of each shaft begins elsewhere."""
+
+NOTCH_STEP = 4.0
+"""Distance of the rim's notches, in SDs of the rim, but at least 1 px."""
+
 EDGE_PX = 1.5
 """Beyond the shaft's rim, where coverage is nought for certain."""
 
@@ -38,12 +45,15 @@ class Shaft:
         Slope of the cut end.
     soft_px : float
         Side of the square over which coverage is averaged, at least 1; more where the shaft is out of focus.
+    rough_px : float
+        SD of the rim and of the cut end about their smooth course; zero on average.
     """
 
     path_px: Floats
     width_px: Floats
     bevel: float = 0.0
     soft_px: float = 1.0
+    rough_px: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,11 +134,16 @@ def cover(shafts: Sequence[Shaft], width_px: int, height_px: int) -> Cover:
     across = dy * tx - dx * ty
     r = radius[sample].astype(np.float32)
     soft = np.array([s.soft_px for s in shafts], np.float32)[owner[sample]]
-    share = _strip_share(across, r, tx, ty, soft)
     along = arc[sample].astype(np.float32) + ahead
+    rough = np.array([s.rough_px for s in shafts], np.float32)
+    rim = r
+    ragged = np.zeros(1, np.float32)
+    if rough.any():
+        rim, ragged = _ragged(r, across, along, owner[sample], rough[owner[sample]])
+    share = _strip_share(across, rim, tx, ty, soft)
     length = np.array([d[3] for d in dense], np.float32)[owner[sample]]
     bevel = np.array([s.bevel for s in shafts], np.float32)[owner[sample]]
-    share *= np.clip(along + 0.5, 0, 1) * np.clip(length - along + bevel * across + 0.5, 0, 1)
+    share *= np.clip(along + 0.5, 0, 1) * np.clip(length - along + bevel * across + ragged + 0.5, 0, 1)
     some = share > 0
     order = np.argsort(owner[sample[some]], kind="stable")
     picked = np.flatnonzero(some)[order]
@@ -140,6 +155,21 @@ def cover(shafts: Sequence[Shaft], width_px: int, height_px: int) -> Cover:
         across=across[picked] / np.maximum(r[picked], 0.5),
         along_px=along[picked],
     )
+
+
+def _ragged(
+    r: Singles, across: Singles, along: Singles, owner: NDArray[np.int64], rough: Singles
+) -> tuple[Singles, Singles]:
+    """Radius with notches along it, and how far the cut end juts out across it."""
+    step = np.maximum(np.float32(NOTCH_STEP) * rough, 1)
+    place = along / step
+    cell = np.floor(place).astype(np.int64)
+    share = place - cell.astype(np.float32)
+    begin = 577 * owner + 2048 * (across > 0)
+    low, high = RIM_NOISE[(begin + cell) & 4095], RIM_NOISE[(begin + cell + 1) & 4095]
+    rim = r + rough * (low + (high - low) * share)
+    end = RIM_NOISE[(331 * owner + (across / np.maximum(r, 1) * 3).astype(np.int64)) & 4095]
+    return np.maximum(rim, np.float32(0.2) * r), np.float32(1.5) * rough * end
 
 
 def _strip_share(across: Singles, r: Singles, tx: Singles, ty: Singles, soft: Singles) -> Singles:

@@ -28,6 +28,12 @@ SMALLEST_UNIT_SPACING = 0.55
 LONGEST_REACH_UM = 2500.0
 """How far outside the photo hair may be rooted; long hair was parted before the photo was taken."""
 
+BEND_FADES_UM = 3500.0
+"""Over this length a shaft's bend fades: long hair is straight where its own weight pulls."""
+
+HOOK_UM = 350.0
+"""Over this length a shaft that leaves the skin sideways turns into the field's direction."""
+
 PATH_STEP_UM = 40.0
 """Distance of path points: ten px at 4 um/px, far below the radius of any curl drawn here."""
 
@@ -60,6 +66,12 @@ class TrueHair:
         Whether a scale of skin hides the root.
     defocus_um : float
         Width over which the rim is blurred as it lies above or below the plane of focus.
+    rough_um : float
+        SD of the rim about its smooth course; zero on average, so that `width_um` stays the mean.
+    rim : float
+        How much darker the shaft is at its rim than in the middle: translucent hair shows dark edges.
+    collar : bool
+        Whether loose scales lie about the root, under the shaft.
     """
 
     hair_id: int
@@ -74,6 +86,9 @@ class TrueHair:
     bevel: float
     flake: bool = False
     defocus_um: float = 0.0
+    rough_um: float = 0.0
+    rim: float = 0.3
+    collar: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +119,10 @@ def grow_scalp(style: Style, half_size_um: tuple[float, float], rng: np.random.G
     if style.units_per_cm2 <= 0:
         return Scalp(hairs=(), skin=skin)
     units = place_units(style.units_per_cm2, half, rng)
+    outside = np.any(np.abs(units) > np.asarray(half_size_um), axis=1)
+    units = units[~(outside & (rng.random(len(units)) < style.parted))]
+    if not len(units):
+        return Scalp(hairs=(), skin=skin)
     hairs = _grow_hairs(style, units, half, rng)
     debris = _scatter_debris(style, np.asarray(half_size_um), len(hairs), rng)
     order = rng.permutation(len(hairs) + len(debris))
@@ -171,23 +190,28 @@ def _grow_hairs(style: Style, units: Floats, half: Floats, rng: np.random.Genera
     unit = np.repeat(np.arange(len(units)), per_unit)
     k = len(unit)
     rank = np.arange(k) - np.repeat(np.cumsum(per_unit) - per_unit, per_unit)
-    angle = _growth_angles(units, style.unit_spread_rad, half, rng)[unit]
+    angles = _growth_angles(units, style.unit_spread_rad, half, rng)
+    stray = rng.random(len(units)) < style.stray_share
+    angle = np.where(stray, rng.uniform(0, 2 * np.pi, len(units)), angles)[unit]
     side = rank - (per_unit[unit] - 1) / 2
-    root_gap = rng.uniform(40, 150, len(units))[unit]
+    # Hairs of a tight unit touch each other in one ostium; others stand beside each other.
+    tight = rng.random(len(units)) < style.tight_share
+    touching = style.diameter_um * rng.uniform(0.35, 1.05, len(units))
+    root_gap = np.where(tight, touching, rng.uniform(80, 170, len(units)))[unit]
     across = np.column_stack([-np.sin(angle), np.cos(angle)])
     along = np.column_stack([np.cos(angle), np.sin(angle)])
     roots = units[unit] + across * (side * root_gap * rng.uniform(0.6, 1.2, k))[:, None]
-    roots = roots + along * rng.normal(0, 55, k)[:, None]
+    roots = roots + along * (rng.normal(0, 1, k) * np.where(tight[unit], 35, 60))[:, None]
     crossing = np.where(rng.random(len(units)) < 0.3, -1.0, 1.0)[unit]
-    angle = (
-        angle + crossing * side * np.abs(rng.normal(0.10, 0.12, k)) + rng.normal(0, style.hair_spread_rad, k)
-    )
+    fan = np.abs(rng.normal(0.03, 0.11, len(units)))[unit]
+    angle = angle + crossing * side * fan * rng.uniform(0.5, 1.5, k) + rng.normal(0, style.hair_spread_rad, k)
     thin = rng.random(k) < style.thin_share
     width = np.where(thin, rng.uniform(15, 40, k), rng.normal(style.diameter_um, style.diameter_sd_um, k))
     width = np.clip(width, 12, 140)
     unit_length = rng.uniform(*style.length_um, len(units))[unit]
     length = unit_length * rng.lognormal(0, style.length_spread, k) * np.where(thin, style.thin_length, 1.0)
-    paths = grow_paths(roots, angle, np.maximum(length, 60.0), style, rng)
+    length = np.clip(length, 60.0, 2.5 * float(np.hypot(*half)))
+    paths = grow_paths(roots, angle, length, style, rng, unit)
     return [
         _clothe(i, int(unit[i]), path, float(width[i]), bool(thin[i]), style, rng)
         for i, path in enumerate(paths)
@@ -195,11 +219,17 @@ def _grow_hairs(style: Style, units: Floats, half: Floats, rng: np.random.Genera
 
 
 def grow_paths(
-    roots_um: Floats, angles_rad: Floats, lengths_um: Floats, style: Style, rng: np.random.Generator
+    roots_um: Floats,
+    angles_rad: Floats,
+    lengths_um: Floats,
+    style: Style,
+    rng: np.random.Generator,
+    unit: NDArray[np.int64] | None = None,
 ) -> list[Floats]:
     """Draw the centre line of each hair from its root.
 
-    The shaft leaves at its own angle, turns towards the combing direction, bends steadily and waves.
+    The shaft leaves at its own angle, turns towards the combing direction, bends and waves. Much of
+    this is common to the site, more to the hairs of a unit: they run together before they part.
 
     Parameters
     ----------
@@ -207,6 +237,8 @@ def grow_paths(
     angles_rad, lengths_um : (K,) float64
     style : Style
     rng : numpy Generator
+    unit : (K,) int64 or None
+        Hairs of a number share most of their course; None: each hair for itself.
 
     Returns
     -------
@@ -214,54 +246,73 @@ def grow_paths(
         Root first, um.
     """
     k = len(roots_um)
-    comb = rng.normal(0, style.comb_rad, k)
-    bend = rng.normal(0, style.bend_rad_per_mm, k) / 1000.0
-    wave = np.abs(rng.normal(0, style.wave_rad, k))
-    period = rng.uniform(1500, 5000, k)
-    phase = rng.uniform(0, 2 * np.pi, k)
-    paths = []
-    for i in range(k):
-        n = max(int(np.ceil(lengths_um[i] / PATH_STEP_UM)) + 1, 4)
-        step = lengths_um[i] / (n - 1)
-        s = (np.arange(n - 1) + 0.5) * step
-        angle = angles_rad[i] + comb[i] * (1 - np.exp(-s / 700.0)) + bend[i] * s
-        angle = angle + wave[i] * (np.sin(2 * np.pi * s / period[i] + phase[i]) - np.sin(phase[i]))
-        path = np.zeros((n, 2))
-        np.cumsum(np.cos(angle) * step, out=path[1:, 0])
-        np.cumsum(np.sin(angle) * step, out=path[1:, 1])
-        paths.append(path + roots_um[i])
-    return paths
+    if k == 0:
+        return []
+    group = np.arange(k) if unit is None else unit
+
+    def shared(sd: float, site: float, own: float) -> Floats:
+        """Draw (K, 1): for the site once, for each unit, for each hair."""
+        units = rng.normal(0, sd, int(group.max()) + 1)[group]
+        return np.asarray((rng.normal(0, sd * site) + units + rng.normal(0, sd * own, k))[:, None])
+
+    comb = shared(style.comb_rad, 1.0, 0.2)
+    bend = shared(style.bend_rad_per_mm / 1000.0, 1.0, 0.35)
+    hook = shared(style.hook_rad, 1.0, 0.15)
+    wave = shared(style.wave_rad, 0.0, 0.2)
+    period = rng.uniform(2500, 7000, (k, 1))
+    phase = rng.uniform(0, 2 * np.pi, (k, 1))
+    counts = np.maximum(np.ceil(lengths_um / PATH_STEP_UM).astype(int) + 1, 4)
+    step = (lengths_um / (counts - 1))[:, None]
+    s = (np.arange(int(counts.max()) - 1) + 0.5) * step
+    angle = angles_rad[:, None] + comb * (1 - np.exp(-s / 1200.0))
+    angle = angle + bend * BEND_FADES_UM * (1 - np.exp(-s / BEND_FADES_UM))
+    angle = angle + hook * np.exp(-s / HOOK_UM)
+    angle = angle + wave * (np.sin(2 * np.pi * s / period + phase) - np.sin(phase))
+    way = np.stack([np.cos(angle) * step, np.sin(angle) * step], axis=-1)
+    points = np.concatenate([np.zeros((k, 1, 2)), np.cumsum(way, axis=1)], axis=1) + roots_um[:, None]
+    return [points[i, : counts[i]] for i in range(k)]
 
 
 def _clothe(
     hair_id: int, unit_id: int, path: Floats, width: float, thin: bool, style: Style, rng: np.random.Generator
 ) -> TrueHair:
     """Give a path its width, colour and surface."""
-    colour = style.hair_colour * np.exp(rng.normal(0, 0.3) + rng.normal(0, 0.04, 3))
+    colour = style.hair_colour * np.exp(rng.normal(0, 0.25) + rng.normal(0, 0.04, 3))
+    rim, opacity = style.rim * rng.uniform(0.5, 1.3), rng.uniform(0.95, 1.03)
+    if rng.random() < style.brown_share:
+        colour = colour + np.array([0.09, 0.058, 0.026]) * rng.uniform(0.1, 1.1)
+        rim, opacity = rim + 0.3, opacity - rng.uniform(0, 0.25)
     if rng.random() < style.grey_share:
-        colour = np.full(3, rng.uniform(0.25, 0.7))
+        colour = np.full(3, rng.uniform(0.25, 0.75))
+        rim = rng.uniform(0.5, 1.0)
     if thin:
-        colour = colour + np.array([0.05, 0.03, 0.015]) * rng.uniform(0, 1.5)
+        colour = colour + np.array([0.05, 0.03, 0.015]) * rng.uniform(0, 2.5)
     tapered = style.tapered_share > 0 and rng.random() < style.tapered_share
     strength = np.clip((width - 10) / 45, 0, 1)
+    narrow = rng.uniform(0.65, 1.0) if style.halo_um > 120 else rng.uniform(0.9, 1.1)
     return TrueHair(
         hair_id=hair_id,
         unit_id=unit_id,
         path_um=path,
-        width_um=shaft_widths(len(path), width, tapered, rng),
+        width_um=shaft_widths(len(path), width, tapered, rng, narrow),
         colour=np.clip(colour, 0.004, 0.9),
         kind="hair",
-        opacity=float(min(1.0, rng.uniform(0.6, 0.95) + 0.45 * strength)),
-        gloss=float(style.gloss * rng.uniform(0, 1)),
+        opacity=float(min(1.0, opacity - 0.35 * (1 - strength))),
+        gloss=float(style.gloss * rng.uniform(0.2, 1)),
         halo_um=float(style.halo_um * rng.uniform(0.4, 1.3) * (0.35 + 0.65 * strength)),
-        bevel=float(rng.normal(0, 0.2)),
+        bevel=float(rng.normal(0, 0.25)),
         defocus_um=float(abs(rng.normal(0, style.defocus_um))),
         flake=bool(rng.random() < style.flake_share),
+        rough_um=float(style.rough_um * rng.uniform(0.3, 1.2) * strength),
+        rim=float(min(rim, 1.2)),
+        collar=bool(rng.random() < style.collar_share),
     )
 
 
-def shaft_widths(n: int, width_um: float, tapered: bool, rng: np.random.Generator) -> Floats:
-    """Diameter at N points of a shaft: slightly uneven, thinner towards an uncut tip.
+def shaft_widths(
+    n: int, width_um: float, tapered: bool, rng: np.random.Generator, narrow: float = 1.0
+) -> Floats:
+    """Diameter at N points of a shaft: slightly uneven, thinner towards an uncut tip, `narrow` at the root.
 
     Returns
     -------
@@ -269,9 +320,10 @@ def shaft_widths(n: int, width_um: float, tapered: bool, rng: np.random.Generato
         um.
     """
     s = np.linspace(0, 1, n)
-    uneven = np.interp(s, np.linspace(0, 1, 6), rng.normal(0, 0.035, 6))
+    uneven = 1 + np.interp(s, np.linspace(0, 1, 6), rng.normal(0, 0.035, 6))
+    uneven[:2] *= (narrow, 0.5 + 0.5 * narrow)
     taper = np.interp(s, [0.0, 0.6, 1.0], [1.0, 0.85, 0.15]) if tapered else 1.0
-    return np.asarray(width_um * (1 + uneven) * taper)
+    return np.asarray(width_um * uneven * taper)
 
 
 def _scatter_debris(style: Style, half: Floats, first_id: int, rng: np.random.Generator) -> list[TrueHair]:
@@ -280,7 +332,9 @@ def _scatter_debris(style: Style, half: Floats, first_id: int, rng: np.random.Ge
     n = int(rng.poisson(style.debris_per_cm2 * area_cm2))
     straight = style.stubble()
     roots = rng.uniform(-1, 1, (n, 2)) * half
-    paths = grow_paths(roots, rng.uniform(0, 2 * np.pi, n), rng.gamma(2.0, 110, n) + 60, straight, rng)
+    long = rng.random(n) < 0.35
+    lengths = np.where(long, rng.gamma(2.0, 130, n) + 80, rng.gamma(2.0, 25, n) + 40)
+    paths = grow_paths(roots, rng.uniform(0, 2 * np.pi, n), lengths, straight, rng)
     pieces = []
     for i, path in enumerate(paths):
         colour = style.hair_colour * np.exp(rng.normal(0.1, 0.3)) + 0.02 * rng.random(3)
@@ -295,7 +349,8 @@ def _scatter_debris(style: Style, half: Floats, first_id: int, rng: np.random.Ge
                 opacity=float(rng.uniform(0.85, 1.0)),
                 gloss=0.0,
                 halo_um=0.0,
-                bevel=float(rng.normal(0, 0.3)),
+                bevel=float(rng.normal(0, 0.5)),
+                rough_um=float(rng.uniform(2, 9)),
             )
         )
     return pieces

@@ -20,8 +20,10 @@ STYLE_SHARE: dict[str, float] = {
     "dark_skin": 0.09,
     "wide": 0.06,
     "bare": 0.05,
+    "plain": 0.0,
 }
-"""How often each style is drawn when none is asked for."""
+"""How often each style is drawn when none is asked for. "plain" is for proofs: single dark hairs apart from
+each other on clean skin, by a good camera."""
 
 UM_PER_PX: dict[str, tuple[float, float]] = {
     "clipped": (4.0, 8.5),
@@ -29,10 +31,11 @@ UM_PER_PX: dict[str, tuple[float, float]] = {
     "thin": (3.0, 7.0),
     "light": (3.0, 8.0),
     "dark_skin": (3.5, 8.5),
-    "wide": (10.0, 12.0),
+    "wide": (10.0, 18.0),
     "bare": (3.0, 12.0),
+    "plain": (4.0, 7.0),
 }
-"""Scale drawn when none is asked for: hand-held microscopes at 20-100x (field.md)."""
+"""Scale drawn when none is asked for: hand-held microscopes at 20-100x (field.md), wide photos below."""
 
 SKIN_SRGB = np.array(
     [
@@ -48,10 +51,26 @@ SKIN_SRGB = np.array(
 )
 """Light skin as automatic exposure shows it: grey beige (median of real photos), orange, bluish, pink."""
 
+LONG_SKIN_SRGB = np.array(
+    [
+        [175, 169, 160],
+        [163, 164, 152],
+        [186, 169, 150],
+        [213, 166, 182],
+        [152, 168, 172],
+        [146, 157, 165],
+        [166, 172, 172],
+        [157, 163, 163],
+        [160, 158, 158],
+        [196, 145, 112],
+    ]
+)
+"""Skin under immersion or close up: blue white, grey, pink, cream."""
+
 DARK_SKIN_SRGB = np.array([[104, 78, 64], [132, 98, 78], [150, 116, 94], [112, 90, 80], [84, 66, 60]])
 
 DARK_HAIR_SRGB = np.array([[22, 20, 22], [30, 24, 21], [46, 34, 27], [28, 28, 31]])
-BROWN_HAIR_SRGB = np.array([[80, 56, 40], [110, 76, 52], [96, 60, 38]])
+BROWN_HAIR_SRGB = np.array([[80, 56, 40], [110, 76, 52], [96, 60, 38], [92, 74, 62], [84, 80, 80]])
 LIGHT_HAIR_SRGB = np.array(
     [[176, 146, 100], [150, 120, 84], [150, 150, 152], [222, 222, 216], [190, 150, 110]]
 )
@@ -73,12 +92,21 @@ class Style:
     hair_spread_rad: float
     comb_rad: float
     bend_rad_per_mm: float
+    hook_rad: float
     wave_rad: float
+    stray_share: float
+    tight_share: float
+    parted: float
     tapered_share: float
     gloss: float
+    rough_um: float
+    brown_share: float
+    rim: float
     halo_um: float
     flake_share: float
     grey_share: float
+    collar_share: float
+    peripilar: float
     debris_per_cm2: float
     hair_colour: Floats
     skin_colour: Floats
@@ -90,12 +118,13 @@ class Style:
     shadow: float
     defocus_um: float
     vessels_per_mm2: float
+    redness: float
     pores_per_mm2: float
     spots_per_mm2: float
 
     def stubble(self) -> Style:
         """Return the same scalp with straight short pieces, for debris and clipping."""
-        return replace(self, comb_rad=0.0, bend_rad_per_mm=0.06, wave_rad=0.0)
+        return replace(self, comb_rad=0.0, bend_rad_per_mm=0.06, hook_rad=0.0, wave_rad=0.0)
 
 
 def linear(srgb_255: Floats | NDArray[np.int64]) -> Floats:
@@ -127,12 +156,19 @@ def draw_style(name: str, rng: np.random.Generator) -> Style:
     base = _clipped(name, rng)
     if name == "bare":
         return replace(base, units_per_cm2=0.0, debris_per_cm2=0.0)
-    change = {"long": _long, "thin": _thin, "light": _light, "dark_skin": _dark_skin, "wide": _wide}.get(name)
+    change = {
+        "long": _long,
+        "thin": _thin,
+        "light": _light,
+        "dark_skin": _dark_skin,
+        "wide": _wide,
+        "plain": _plain,
+    }.get(name)
     return base if change is None else change(base, rng)
 
 
 def _clipped(name: str, rng: np.random.Generator) -> Style:
-    short = float(rng.uniform(250, 900))
+    short = float(rng.choice([250, 350, 450, 650, 900]) * rng.uniform(0.8, 1.2))
     return Style(
         name=name,
         units_per_cm2=float(rng.uniform(40, 110)),
@@ -143,99 +179,162 @@ def _clipped(name: str, rng: np.random.Generator) -> Style:
         length_um=(short, short * float(rng.uniform(1.2, 2.0))),
         length_spread=float(rng.uniform(0.05, 0.3)),
         unit_spread_rad=float(rng.uniform(0.03, 0.18)),
-        hair_spread_rad=float(rng.uniform(0.03, 0.15)),
+        hair_spread_rad=float(rng.uniform(0.02, 0.1)),
         comb_rad=0.05,
         bend_rad_per_mm=float(rng.uniform(0.02, 0.25)),
+        hook_rad=0.0,
         wave_rad=0.0,
+        stray_share=0.01,
+        tight_share=float(rng.uniform(0.3, 0.8)),
+        parted=0.0,
         tapered_share=0.0,
-        gloss=float(rng.uniform(0, 0.35)),
-        halo_um=float(rng.uniform(120, 330)),
-        flake_share=0.015,
-        grey_share=float(rng.choice([0.0, 0.0, 0.0, 0.04, 0.15])),
+        gloss=float(rng.choice([0.0, 0.1, 0.3])),
+        rough_um=float(rng.choice([1.0, 2.0, 3.0, 4.5])),
+        brown_share=float(rng.choice([0.05, 0.15, 0.35])),
+        rim=float(rng.uniform(0.1, 0.6)),
+        halo_um=float(rng.uniform(150, 420)),
+        flake_share=0.012,
+        collar_share=float(rng.choice([0.0, 0.15, 0.4])),
+        peripilar=float(rng.choice([0.0, 0.0, 0.2])),
+        grey_share=float(rng.choice([0.0, 0.0, 0.0, 0.02, 0.08])),
         debris_per_cm2=float(rng.exponential(8)),
         hair_colour=_pick(BROWN_HAIR_SRGB if rng.random() < 0.15 else DARK_HAIR_SRGB, rng),
         skin_colour=_pick(SKIN_SRGB, rng),
         patchiness=float(rng.uniform(0.5, 1.6)),
-        roughness=float(rng.uniform(0.5, 1.8)),
-        furrow_depth=float(rng.choice([0.05, 0.1, 0.2, 0.35]) * rng.uniform(0.5, 1.0)),
+        roughness=float(rng.uniform(0.7, 2.2)),
+        furrow_depth=float(rng.choice([0.0, 0.06, 0.14, 0.25]) * rng.uniform(0.5, 1.0)),
         scales_per_mm2=float(rng.choice([0.0, 0.0, 0.05, 0.25])),
         ink_chance=0.06,
         shadow=float(rng.uniform(0, 0.25)),
         defocus_um=0.0,
         vessels_per_mm2=float(rng.choice([0.0, 0.15, 0.5])),
+        redness=float(rng.choice([0.0, 0.0, 0.03, 0.08])),
         pores_per_mm2=float(rng.uniform(0, 2)),
         spots_per_mm2=float(rng.choice([0.0, 0.0, 0.05, 0.2])),
     )
 
 
 def _long(base: Style, rng: np.random.Generator) -> Style:
-    shortest = float(rng.uniform(1500, 9000))
+    shortest = float(rng.choice([3500, 7000, 7000, 14000]) * rng.uniform(0.8, 1.2))
     return replace(
         base,
         length_um=(shortest, shortest * float(rng.uniform(1.3, 2.2))),
-        units_per_cm2=float(rng.uniform(15, 60)),
-        unit_spread_rad=float(rng.gamma(2.0, 0.14)),
-        hair_spread_rad=float(rng.uniform(0.05, 0.2)),
-        comb_rad=float(rng.uniform(0.05, 0.4)),
+        units_per_cm2=float(rng.uniform(20, 75)),
+        diameter_um=float(rng.uniform(55, 90)),
+        diameter_sd_um=float(rng.uniform(8, 18)),
+        thin_share=float(rng.uniform(0.03, 0.35)),
+        unit_spread_rad=float(rng.gamma(2.0, 0.12)),
+        hair_spread_rad=float(rng.uniform(0.02, 0.12)),
+        comb_rad=float(rng.uniform(0.1, 0.6)),
         bend_rad_per_mm=float(rng.uniform(0.02, 0.2)),
-        wave_rad=float(rng.uniform(0, 0.15)),
-        tapered_share=float(rng.choice([0.0, 0.2, 0.6])),
-        gloss=float(rng.uniform(0, 1)),
-        halo_um=float(rng.uniform(0, 180)),
-        shadow=float(rng.uniform(0, 0.6)),
+        hook_rad=float(rng.choice([0.0, 0.2, 0.6])),
+        wave_rad=float(rng.choice([0.0, 0.0, 0.1])),
+        stray_share=float(rng.choice([0.02, 0.08, 0.2])),
+        tight_share=float(rng.uniform(0.6, 0.95)),
+        parted=float(rng.uniform(0.3, 0.95)),
+        tapered_share=float(rng.choice([0.0, 0.15, 0.4])),
+        gloss=float(rng.choice([0.0, 0.1, 0.3, 0.8])),
+        rough_um=float(rng.choice([0.0, 0.4, 1.0, 2.0])),
+        brown_share=float(rng.choice([0.0, 0.3, 0.7])),
+        rim=float(rng.uniform(0.0, 1.0)),
+        halo_um=float(rng.uniform(60, 280)),
+        shadow=float(rng.choice([0.05, 0.2, 0.5])),
         defocus_um=float(rng.choice([0.0, 8.0, 25.0])),
-        scales_per_mm2=float(rng.choice([0.0, 0.0, 0.1, 0.5])),
-        hair_colour=_pick(BROWN_HAIR_SRGB if rng.random() < 0.4 else DARK_HAIR_SRGB, rng),
-        vessels_per_mm2=float(rng.choice([0.0, 0.3, 1.0])),
-        debris_per_cm2=float(rng.exponential(2)),
+        furrow_depth=base.furrow_depth * 0.5,
+        roughness=base.roughness * float(rng.choice([0.25, 0.6, 1.2])),
+        scales_per_mm2=float(rng.choice([0.0, 0.0, 0.15, 0.6])),
+        collar_share=float(rng.choice([0.0, 0.1, 0.6])),
+        peripilar=float(rng.choice([0.0, 0.15, 0.35])),
+        grey_share=float(rng.choice([0.0, 0.03, 0.1])),
+        hair_colour=_pick(BROWN_HAIR_SRGB if rng.random() < 0.45 else DARK_HAIR_SRGB, rng),
+        skin_colour=_pick(LONG_SKIN_SRGB, rng),
+        vessels_per_mm2=float(rng.choice([0.0, 0.3, 1.2])),
+        redness=float(rng.choice([0.0, 0.0, 0.1, 0.25])),
+        spots_per_mm2=float(rng.choice([0.0, 0.0, 0.1, 0.4])),
+        debris_per_cm2=float(rng.exponential(1.0)),
     )
 
 
 def _thin(base: Style, rng: np.random.Generator) -> Style:
-    base = _long(base, rng) if rng.random() < 0.5 else base
+    base = _long(base, rng) if rng.random() < 0.6 else base
     return replace(
         base,
         diameter_um=float(rng.uniform(26, 45)),
         diameter_sd_um=float(rng.uniform(5, 9)),
         thin_share=float(rng.uniform(0.3, 0.8)),
-        hair_colour=_pick(BROWN_HAIR_SRGB, rng) * 1.4,
+        hair_colour=_pick(BROWN_HAIR_SRGB, rng) * float(rng.uniform(0.8, 2.2)),
         halo_um=float(rng.uniform(0, 90)),
         tapered_share=0.5,
     )
 
 
 def _light(base: Style, rng: np.random.Generator) -> Style:
-    base = _long(base, rng) if rng.random() < 0.4 else base
+    base = _long(base, rng) if rng.random() < 0.6 else base
+    dark = rng.random() < 0.25
     return replace(
         base,
         hair_colour=_pick(LIGHT_HAIR_SRGB, rng),
+        skin_colour=_pick(DARK_SKIN_SRGB, rng) if dark else base.skin_colour,
         halo_um=float(rng.uniform(0, 80)),
         grey_share=float(rng.choice([0.0, 0.2, 0.5])),
-        diameter_um=float(rng.uniform(50, 75)),
+        brown_share=float(rng.choice([0.0, 0.2])),
+        diameter_um=float(rng.uniform(45, 75)),
+        rim=float(rng.uniform(0.4, 1.2)),
     )
 
 
 def _dark_skin(base: Style, rng: np.random.Generator) -> Style:
-    base = _long(base, rng) if rng.random() < 0.25 else base
+    base = _long(base, rng) if rng.random() < 0.35 else base
     return replace(
         base,
         skin_colour=_pick(DARK_SKIN_SRGB, rng),
         hair_colour=_pick(DARK_HAIR_SRGB[:2], rng) * 0.7,
         bend_rad_per_mm=float(rng.uniform(0.1, 0.9)),
         halo_um=float(rng.uniform(0, 120)),
-        gloss=float(rng.uniform(0, 0.6)),
-        grey_share=0.0,
+        gloss=float(rng.choice([0.05, 0.2, 0.5])),
+        brown_share=0.0,
+        grey_share=float(rng.choice([0.0, 0.0, 0.2])),
     )
 
 
 def _wide(base: Style, rng: np.random.Generator) -> Style:
-    short = float(rng.uniform(250, 600))
+    short = float(rng.uniform(200, 420))
     return replace(
         base,
-        units_per_cm2=float(rng.uniform(60, 110)),
+        units_per_cm2=float(rng.uniform(80, 140)),
         length_um=(short, short * float(rng.uniform(1.2, 1.9))),
-        unit_spread_rad=float(rng.uniform(0.1, 0.3)),
-        debris_per_cm2=float(rng.uniform(2, 60)),
-        pores_per_mm2=0.3,
+        unit_spread_rad=float(rng.uniform(0.08, 0.3)),
+        debris_per_cm2=float(rng.uniform(10, 110)),
+        halo_um=float(rng.uniform(30, 130)),
+        pores_per_mm2=0.1,
+        collar_share=0.0,
         vessels_per_mm2=0.0,
+        furrow_depth=0.0,
+    )
+
+
+def _plain(base: Style, rng: np.random.Generator) -> Style:
+    return replace(
+        base,
+        units_per_cm2=float(rng.uniform(40, 80)),
+        length_um=(500.0, 900.0),
+        thin_share=0.15,
+        tight_share=0.0,
+        unit_spread_rad=0.1,
+        bend_rad_per_mm=0.05,
+        stray_share=0.0,
+        gloss=0.0,
+        rough_um=0.0,
+        rim=0.0,
+        brown_share=0.0,
+        grey_share=0.0,
+        flake_share=0.0,
+        collar_share=0.0,
+        debris_per_cm2=0.0,
+        scales_per_mm2=0.0,
+        ink_chance=0.0,
+        shadow=0.0,
+        furrow_depth=0.0,
+        vessels_per_mm2=0.0,
+        hair_colour=_pick(DARK_HAIR_SRGB, rng),
     )

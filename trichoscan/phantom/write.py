@@ -72,8 +72,8 @@ def write_manifest(path: Path, rows: list[dict[str, str]]) -> None:
         table.writerows(rows)
 
 
-def write_phantoms(out: Path, n: int, seed: int) -> None:
-    """Write n phantoms of all styles.
+def write_phantoms(out: Path, n: int, seed: int, style: str | None = None) -> None:
+    """Write n phantoms.
 
     Parameters
     ----------
@@ -82,18 +82,20 @@ def write_phantoms(out: Path, n: int, seed: int) -> None:
     n : int
         Number of photos, at least 1.
     seed : int
-        Not negative; photo i depends on the seed and i only.
+        Not negative; photo i depends on the seed, the style and i only.
+    style : str, optional
+        A key of `style.STYLE_SHARE`; all in their shares by default.
 
     Raises
     ------
     ValueError
-        n below 1 or seed below 0.
+        n below 1, seed below 0 or style unknown.
     """
     if n < 1 or seed < 0:
         raise ValueError("write_phantoms needs n >= 1 and seed >= 0")
     rows = []
     for i in range(n):
-        phantom = draw_phantom(phantom_seed(seed, i))
+        phantom = draw_phantom(phantom_seed(seed, i), style)
         stem = f"{phantom.style}_{i:04d}"
         write_phantom(out, stem, phantom)
         rows.append(manifest_row(f"{stem}.jpg", f"P{i:04d}", "baseline", FIRST_DATE, phantom))

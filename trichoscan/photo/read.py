@@ -130,9 +130,9 @@ def _photos_in(folder: Path) -> list[Path]:
         if real in seen:
             continue
         seen.add(real)
-        entries = sorted(here.iterdir(), key=lambda entry: os.fsencode(entry.name), reverse=True)
-        if {"run.json", "images.csv"} <= {entry.name for entry in entries}:
+        if _holds_results(here):
             continue
+        entries = sorted(here.iterdir(), key=lambda entry: os.fsencode(entry.name), reverse=True)
         for entry in entries:
             if entry.name.startswith("."):
                 continue
@@ -143,8 +143,15 @@ def _photos_in(folder: Path) -> list[Path]:
     return sorted(photos, key=lambda photo: os.fsencode(photo.relative_to(folder).as_posix()))
 
 
+def _holds_results(folder: Path) -> bool:
+    """Whether a run wrote into this folder, finished or not."""
+    return all((folder / name).exists() for name in (".parts", "overlays")) or all(
+        (folder / name).exists() for name in ("run.json", "images.csv")
+    )
+
+
 def _why_no_photo(folder: Path) -> str:
-    if (folder / "run.json").exists() and (folder / "images.csv").exists():
+    if _holds_results(folder):
         return f"{folder}: is a results folder; name the folder of the photos"
     endings = " ".join(sorted(EXTENSIONS))
     return f"{folder}: no photo in this folder ({endings}); name a folder that holds photos"

@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 
 from trichoscan.records import Photo, Segmentation, TrichoscanError
-from trichoscan.segment.network import CELL_PX, CHANNELS, DIVISOR, REACH_UNIT_CELLS, HairNet
+from trichoscan.segment.network import CELL_PX, CHANNELS, DIVISOR, REACH_UNIT_CELLS, HairNet, for_inference
 from trichoscan.segment.peaks import find_peaks
 
 DEFAULT_WEIGHTS = "follicle-v1"
@@ -45,7 +45,7 @@ class Weights:
     config : dict
         config.json: widths, working_um_per_px, thresholds, and how they were made.
     network : HairNet
-        In evaluation mode, on the CPU.
+        Ready for inference; see `network.for_inference`.
     """
 
     name: str
@@ -69,7 +69,7 @@ def find_weights(name_or_path: str | Path | None = None) -> Path:
     """
     wanted = DEFAULT_WEIGHTS if name_or_path is None else name_or_path
     package = Path(str(resources.files("trichoscan")))
-    places = [Path(wanted), package / "weights" / wanted, package.parent / "weights" / wanted]
+    places = [package / "weights" / wanted, package.parent / "weights" / wanted, Path(wanted)]
     for place in places:
         if (place / "config.json").is_file():
             return place
@@ -117,8 +117,7 @@ def load_weights(name_or_path: str | Path | None = None) -> Weights:
         raise TrichoscanError(
             f"{folder}/model.safetensors: made for another version; update trichoscan"
         ) from error
-    network.eval()
-    return Weights(config["name"], sha256, config, network)
+    return Weights(config["name"], sha256, config, for_inference(network))
 
 
 def segment(
@@ -195,6 +194,9 @@ def _run(pixels: NDArray[np.uint8], network: HairNet, device: torch.device) -> d
     """Maps over the whole photo, probabilities where the network gives logits, reach in cells."""
     height, width = pixels.shape[:2]
     shape = (-(-height // CELL_PX), -(-width // CELL_PX))
+    if max(height, width) <= TILE_PX:
+        maps = _run_tile(pixels, network, device)
+        return {name: value[:, : shape[0], : shape[1]] for name, value in maps.items()}
     out = {name: np.zeros((channels, *shape), np.float32) for name, channels in CHANNELS.items()}
     for top, bottom, keep_top, keep_bottom in _spans(height):
         for left, right, keep_left, keep_right in _spans(width):

@@ -8,12 +8,14 @@ that leave one ostium in a V are two peaks, two that cross lie in different chan
 
 from __future__ import annotations
 
+import copy
 import math
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 WORKING_UM_PER_PX = 5.5
 """Photos are resampled to this before the network sees them."""
@@ -50,8 +52,8 @@ class Residual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, width, h, w) to the same shape."""
-        y = F.relu(self.first_norm(self.first(x)))
-        return F.relu(x + self.second_norm(self.second(y)))
+        y = F.relu(self.first_norm(self.first(x)), inplace=True)
+        return F.relu(x + self.second_norm(self.second(y)), inplace=True)
 
 
 class HairNet(nn.Module):
@@ -66,14 +68,18 @@ class HairNet(nn.Module):
     def __init__(self, widths: tuple[int, ...] = (32, 64, 128, 192)) -> None:
         super().__init__()
         self.stem = nn.Sequential(
-            nn.Conv2d(3, widths[0], 4, stride=2, padding=1, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU()
+            nn.Conv2d(3, widths[0], 4, stride=2, padding=1, bias=False),
+            nn.BatchNorm2d(widths[0]),
+            nn.ReLU(inplace=True),
         )
         self.encoders = nn.ModuleList(
             nn.Sequential(Residual(w)) if i == 0 else nn.Sequential(Residual(w), Residual(w, dilation=2))
             for i, w in enumerate(widths)
         )
         self.downs = nn.ModuleList(
-            nn.Sequential(nn.Conv2d(a, b, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(b), nn.ReLU())
+            nn.Sequential(
+                nn.Conv2d(a, b, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(b), nn.ReLU(inplace=True)
+            )
             for a, b in pairwise(widths)
         )
         self.ups = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in pairwise(widths))
@@ -112,3 +118,15 @@ class HairNet(nn.Module):
             up = F.interpolate(self.ups[i](x), scale_factor=2.0, mode="bilinear", align_corners=False)
             x = self.decoders[i](skips[i] + up)
         return dict(zip(CHANNELS, self.head(x).split(list(CHANNELS.values()), dim=1), strict=True))
+
+
+def for_inference(network: HairNet) -> HairNet:
+    """The same function with every normalization folded into its convolution, in evaluation mode."""
+    network = copy.deepcopy(network).eval()
+    for module in list(network.modules()):
+        children = dict(module.named_children())
+        for (first, convolution), (second, norm) in pairwise(children.items()):
+            if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                setattr(module, first, fuse_conv_bn_eval(convolution, norm))
+                setattr(module, second, nn.Identity())
+    return network

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 ALONG_CELLS, ASIDE_CELLS = 6.0, 2.2
 """Two peaks of about one direction are one hair when they lie closer than this along and across it.
@@ -70,16 +70,27 @@ def find_peaks(heat: NDArray[np.float32], least: float, bend: NDArray[np.float32
     -------
     Peaks
     """
-    padded = np.concatenate([heat[-1:], heat, heat[:1]])
-    highest = ndimage.maximum_filter(padded, size=3, mode="nearest")[1:-1]
-    d, y, x = np.nonzero((heat >= least) & (heat >= highest))
+    d, y, x = _local_maxima(heat, least)
     score = heat[d, y, x].astype(np.float64)
     order = np.lexsort((x, y, d, -score))
     d, y, x, score = d[order], y[order], x[order], score[order]
     step = 2 * np.pi / len(heat)
-    turn = bend[d, y, x].astype(float) if bend is not None else step * _vertex(padded, (d + 1, y, x), 0)
+    turn = bend[d, y, x].astype(float) if bend is not None else step * _vertex(heat, (d, y, x), 0)
     at = np.stack([x + _vertex(heat, (d, y, x), 2), y + _vertex(heat, (d, y, x), 1)], -1)
     return _one_each(Peaks(at, wrap(d * step + turn), score, d.astype(np.int64)))
+
+
+def _local_maxima(
+    heat: NDArray[np.float32], least: float
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+    """Where `heat` is at least `least` and no lower than at its 26 neighbours; directions wrap round."""
+    d, y, x = np.nonzero(heat >= least)
+    height = heat[d, y, x]
+    top = np.ones(len(d), bool)
+    for turn, down, right in product((-1, 0, 1), repeat=3):
+        rows, columns = np.clip(y + down, 0, heat.shape[1] - 1), np.clip(x + right, 0, heat.shape[2] - 1)
+        top &= height >= heat[(d + turn) % len(heat), rows, columns]
+    return d[top], y[top], x[top]
 
 
 def _vertex(
@@ -88,7 +99,11 @@ def _vertex(
     """Offset, within half a cell, of the parabola's top through a peak and its two neighbours."""
     size = heat.shape[axis]
     before, after = list(index), list(index)
-    before[axis], after[axis] = np.maximum(index[axis] - 1, 0), np.minimum(index[axis] + 1, size - 1)
+    before[axis], after[axis] = index[axis] - 1, index[axis] + 1
+    if axis == 0:
+        after[0] %= size
+    else:
+        before[axis], after[axis] = np.maximum(before[axis], 0), np.minimum(after[axis], size - 1)
     low, top, high = (np.log(np.maximum(heat[tuple(i)], 1e-4)).astype(float) for i in (before, index, after))
     curvature = low - 2 * top + high
     flat = curvature > -1e-6

@@ -27,6 +27,7 @@ from trichoscan.photo.read import read_photo
 from trichoscan.pipeline import analyze
 from trichoscan.records import TrichoscanError
 from trichoscan.report.overlay import draw_overlay
+from trichoscan.segment.memory import keep_freed_memory
 from trichoscan.study import store
 from trichoscan.study.geometry import feature_collection
 from trichoscan.study.manifest import Entry, list_entries
@@ -158,6 +159,7 @@ def analyze_folder(
     from trichoscan.segment.infer import load_weights  # brings in torch
 
     _check_device(device)
+    keep_freed_memory()
     loaded = load_weights(weights)
     jobs = list(zip(entries, store.file_names([entry.image for entry in entries]), strict=True))
     done = {"ok": 0, "failed": 0, "kept": 0}
@@ -264,6 +266,7 @@ def _start_worker(
     signal.signal(
         signal.SIGINT, signal.SIG_IGN
     )  # the main process ends the run; the photo at work is finished
+    keep_freed_memory()
     threads = max(1, (os.cpu_count() or 1) // workers)
     torch.set_num_threads(threads)
     cv2.setNumThreads(threads)

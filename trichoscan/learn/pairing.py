@@ -1,0 +1,80 @@
+"""Which found hair is which true one.
+
+A hair is found when its root lies within 140 um of a true root and its direction within 20 degrees
+of the true one; hairs are paired one to one so that the most are found and they lie closest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+ROOT_WITHIN_UM = 140.0
+"""Less than half of the distance between follicular units, about twice a hair's width."""
+ANGLE_WITHIN_DEG = 20.0
+UM_PER_DEG = 2.0
+"""What a degree costs beside a um of root distance where several pairings are possible."""
+EDGE_PX = 30.0
+"""Roots this close to the photo's edge are not judged: the hand annotation leaves many out."""
+SEAM_PX = 26.0
+"""Hairs this close to x = W/2 or y = H/2 were lost or cut in the annotation of data such as fdu."""
+NEVER = 1e6
+"""Cost of a pair that is no match; more than any sum of real costs differs by."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """M pairs of a found and a true hair.
+
+    Attributes
+    ----------
+    found, true : (M,) int64
+        Their numbers.
+    root_error_um, angle_error_deg : (M,) float64
+    """
+
+    found: NDArray[np.int64]
+    true: NDArray[np.int64]
+    root_error_um: NDArray[np.float64]
+    angle_error_deg: NDArray[np.float64]
+
+
+def pair_hairs(found_px: NDArray[np.float64], true_px: NDArray[np.float64], um_per_px: float) -> Pairs:
+    """Pair hairs one to one.
+
+    Parameters
+    ----------
+    found_px, true_px : (K, 2, 2) float64
+        Root and tip of each hair.
+    um_per_px : float
+
+    Returns
+    -------
+    Pairs
+    """
+    apart = found_px[:, None, 0] - true_px[None, :, 0]
+    distance_um = np.hypot(apart[..., 0], apart[..., 1]) * um_per_px
+    ways = [side[:, 1] - side[:, 0] for side in (found_px, true_px)]
+    units = [way / np.maximum(np.hypot(*way.T), 1e-9)[:, None] for way in ways]
+    angle_deg = np.degrees(np.arccos(np.clip(units[0] @ units[1].T, -1, 1)))
+    fits = (distance_um <= ROOT_WITHIN_UM) & (angle_deg <= ANGLE_WITHIN_DEG)
+    rows, columns = linear_sum_assignment(np.where(fits, distance_um + UM_PER_DEG * angle_deg, NEVER))
+    good = fits[rows, columns]
+    rows, columns = rows[good], columns[good]
+    return Pairs(rows, columns, distance_um[rows, columns], angle_deg[rows, columns])
+
+
+def near_edge(root_px: NDArray[np.float64], size_px: tuple[int, int], margin_px: float) -> NDArray[np.bool_]:
+    """(K,) whether each root lies within `margin_px` of the edge of a photo of (width, height)."""
+    inside = (root_px >= margin_px) & (root_px < np.array(size_px) - margin_px)
+    return np.asarray(~inside.all(axis=1), bool)
+
+
+def near_seam(hairs_px: NDArray[np.float64], seams_px: tuple[float, float]) -> NDArray[np.bool_]:
+    """(K,) whether the box around root and tip, (K, 2, 2), comes within `SEAM_PX` of column x or row y."""
+    low, high = hairs_px.min(1), hairs_px.max(1)
+    seams = np.array(seams_px)
+    return np.asarray(((low - SEAM_PX < seams) & (seams < high + SEAM_PX)).any(axis=1), bool)
