@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from trichoscan.learn.labels import LabelledHair, label_maps
 from trichoscan.records import Hair, Segmentation
+from trichoscan.segment.candidates import DEFAULT_THRESHOLDS, to_px
 from trichoscan.segment.network import REACH_UNIT_CELLS
-from trichoscan.segment.trace import DEFAULT_THRESHOLDS, to_px, trace
+from trichoscan.segment.trace import trace
 
 SHAPE = (200, 240)
 PX_PER_CELL = 2.0
@@ -41,7 +42,8 @@ def arc(x: float, y: float, degrees: float, radius: float, turn_degrees: float) 
     heading = np.deg2rad(degrees + np.linspace(0, turn_degrees, 40))
     step = radius * np.deg2rad(abs(turn_degrees)) / 39
     moves = step * np.stack([np.cos(heading), np.sin(heading)], -1)[:-1]
-    return np.concatenate([[[x, y]], [[x, y], *moves.cumsum(0)]])
+    start = np.array([[x, y]])
+    return np.concatenate([start, start + moves.cumsum(0)])
 
 
 def ends_match(hair: Hair, path: NDArray[np.float64], within_cells: float) -> bool:
@@ -80,7 +82,8 @@ def test_crossing_hairs_keep_their_own_tips(crossing: float) -> None:
     paths = [straight(60, 100, 0, 110), straight(115, 100, 0, 0)]
     angle = np.deg2rad(crossing)
     half = 45 * np.array([np.cos(angle), np.sin(angle)])
-    paths[1] = np.array([[115, 100] - half, [115, 100, *half]])
+    middle = np.array([115, 100])
+    paths[1] = np.array([middle - half, middle + half])
     hairs = traced(paths)
     assert len(hairs) == 2
     assert all(any(ends_match(h, p, 1.5) for h in hairs) for p in paths)
@@ -122,3 +125,30 @@ def test_mirrored_maps_give_mirrored_hairs() -> None:
     roots = np.array([h.root_px for h in traced(paths)])
     flipped = np.array([h.root_px for h in traced(mirrored)])
     np.testing.assert_allclose(flipped * [-1, 1] + [width_px - 1, 0], roots, atol=0.5)
+
+
+def test_a_shaft_that_enters_from_the_edge_is_told_but_not_rooted() -> None:
+    path = np.array([[-20.0, 60.0], [70.0, 60.0]])
+    hairs = traced([path])
+    assert len(hairs) == 1
+    assert hairs[0].flags == ("root_not_visible",)
+    assert hairs[0].root_px[0] < 30
+    np.testing.assert_allclose(hairs[0].tip_px, to_px(path[1], PX_PER_CELL), atol=4)
+
+
+def test_a_shaft_whose_tip_cannot_be_seen_says_so() -> None:
+    maps = maps_of([straight(100, 80, 20, 60)])
+    maps.tip[:] = 0
+    hairs = trace(maps, np.ones((400, 480), bool))
+    assert len(hairs) == 1
+    assert hairs[0].flags == ("tip_not_seen",)
+
+
+def test_among_hairs_that_lean_one_way_a_dissenter_is_less_believed() -> None:
+    field = [straight(25 + 35 * i, 20 + 3 * i, 80, 40) for i in range(6)]
+    along, against = straight(120, 130, 80, 40), straight(120, 130, 260, 40)
+    confidence = [
+        next(h.confidence for h in traced([*field, last]) if abs(h.root_px[1] - 2 * 130.25) < 6)
+        for last in (along, against)
+    ]
+    assert 1 - confidence[1] > 5 * (1 - confidence[0])

@@ -57,7 +57,7 @@ def analyze(
         flags.add("target_area")
     if not area.any():
         flags.add("no_area")
-    if not hairs:
+    if not counted.any():
         flags.add("no_hair")
     measured = [np.isfinite(hair.diameter_px) for hair, inside in zip(hairs, counted, strict=True) if inside]
     if measured and np.mean(measured) < FEW_DIAMETERS:

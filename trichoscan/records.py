@@ -31,17 +31,18 @@ PHOTO_FLAGS: dict[str, str] = {
     "overlay_masked": "burnt-in text, bar or banner was left out of the counting area",
     "target_area": "only the target circle of the manifest was counted",
     "no_area": "nothing of the photo can be counted",
-    "no_hair": "no hair was found",
-    "few_diameters": "fewer than half of the hairs could be measured for thickness",
+    "no_hair": "no hair has its root in the counting area",
+    "few_diameters": "fewer than half of the counted hairs could be measured for thickness",
 }
 """What each word in the `flags` column of images.csv means."""
 
 HAIR_FLAGS: dict[str, str] = {
     "cut_by_edge": "the shaft leaves the photo or its usable area: the length is a lower bound",
-    "root_not_visible": "the shaft enters from the edge or from under another hair: not counted",
-    "overlapped": "another hair touches or crosses the shaft",
+    "root_not_visible": "the shaft enters from the edge: not counted",
+    "tip_not_seen": "the path ends where the shaft is lost from sight: the length is uncertain",
+    "overlapped": "another hair comes within 55 um of the centre line, or hides the shaft's edges",
     "too_short": "too short between root and tip for a width profile",
-    "blurred": "the shaft's edges are too blurred for a diameter",
+    "blurred": "the shaft's edges are too blurred or too pale for a diameter",
     "saturated": "the shaft or the skin beside it is burnt out or black",
     "no_diameter": "the diameter could not be measured",
     "uncertain": "confidence below 0.5",
@@ -107,7 +108,7 @@ class TargetArea:
 
 @dataclass(frozen=True, eq=False)
 class Quality:
-    """What the photo is good for.
+    """What the photo is good for; a measure is NaN where there is nothing to judge it on.
 
     Attributes
     ----------

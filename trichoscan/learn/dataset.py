@@ -200,7 +200,7 @@ def _moved(hair: LabelledHair, to_cell: NDArray[np.float64], cells: int) -> Labe
     low, high = -CUT_MARGIN_CELLS, cells - 1 + CUT_MARGIN_CELLS
     if (path.max(0) < low).any() or (path.min(0) > high).any():
         return None
-    inside = ((path >= low) & (path <= high)).all(1)
+    inside = np.asarray(((path >= low) & (path <= high)).all(1), bool)
     return LabelledHair(path, hair.root_visible and bool(inside[0]), hair.tip_visible and bool(inside[-1]))
 
 
@@ -233,7 +233,7 @@ def _crosses(
     at: NDArray[np.float32], ahead: NDArray[np.float64], seams_px: tuple[float, float], margin: float
 ) -> NDArray[np.bool_]:
     """Whether the segment from each point on by `ahead` comes within `margin` of a seam."""
-    crossing = np.zeros(at.shape[:2], bool)
+    crossing: NDArray[np.bool_] = np.zeros(at.shape[:2], np.bool_)
     for axis, seam in enumerate(seams_px):
         low, high = min(0.0, ahead[axis]) - margin, max(0.0, ahead[axis]) + margin
         crossing |= (at[..., axis] + low < seam) & (seam < at[..., axis] + high)
@@ -243,7 +243,7 @@ def _crosses(
 def phantom_photo(seed: int, size_px: int, rng: np.random.Generator) -> AnnotatedPhoto:
     """Draw a phantom a little larger than a crop, as a photo to cut from."""
     um_per_px = float(np.exp(rng.uniform(np.log(3.0), np.log(11.0))))
-    side = int(min(1.25 * size_px * WORKING_UM_PER_PX / um_per_px, 900))
+    side = int(np.clip(1.25 * size_px * WORKING_UM_PER_PX / um_per_px, 64, 900))
     phantom = draw_phantom(seed, width_px=side, height_px=side, um_per_px=um_per_px)
     hairs = tuple(
         LabelledHair(np.asarray(h.path_px, float), h.root_visible, not h.cut_by_edge)

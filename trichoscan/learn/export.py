@@ -19,16 +19,16 @@ from trichoscan.learn.dataset import AnnotatedPhoto, phantom_photo, read_annotat
 from trichoscan.learn.operating import (
     Trial,
     choose_least_confidence,
-    confidence,
     count_cv,
     fit_confidence,
+    reported,
     try_photos,
 )
 from trichoscan.learn.train import TrainConfig
 from trichoscan.records import Photo
+from trichoscan.segment.candidates import DEFAULT_THRESHOLDS
 from trichoscan.segment.infer import Weights, load_weights, segment
 from trichoscan.segment.network import CHANNELS, WORKING_UM_PER_PX, HairNet
-from trichoscan.segment.trace import DEFAULT_THRESHOLDS
 
 PHANTOM_VALIDATION = 24
 """Phantoms on which operating points are chosen where there are no real photos."""
@@ -100,9 +100,9 @@ def _validation(config: TrainConfig, split: dict[str, list[str]]) -> list[Annota
 
 def _summary(trials: Sequence[Trial], fitted: dict[str, float], least: float) -> dict[str, float | int]:
     """F1 and its parts at the operating point."""
-    kept = [(confidence(t, fitted) >= least) & ~t.judged.ignored for t in trials]
-    found = sum(int(k.sum()) for k in kept)
-    right = sum(int((k & t.judged.right).sum()) for k, t in zip(kept, trials, strict=True))
+    kept = [reported(t, fitted, least) for t in trials]
+    found = sum(len(k) for k in kept)
+    right = sum(int(t.judged.right[k].sum()) for k, t in zip(kept, trials, strict=True))
     true = sum(t.judged.true_count for t in trials)
     return {
         "photos": len(trials),

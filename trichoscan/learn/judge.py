@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from trichoscan.learn.dataset import AnnotatedPhoto
 from trichoscan.learn.pairing import near_edge, near_seam, pair_hairs
-from trichoscan.segment.trace import Candidates, to_px
+from trichoscan.segment.candidates import Candidates, to_px
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +52,7 @@ def judge(candidates: Candidates, truth: AnnotatedPhoto, px_per_cell: float) -> 
     return Judged(right, ignored, int((~true_ignored).sum()))
 
 
-def _ends(paths: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+def _ends(paths: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
     """(K, 2, 2) root and tip of each path."""
     return np.array([[p[0], p[-1]] for p in paths], float).reshape(-1, 2, 2)
 

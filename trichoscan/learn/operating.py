@@ -5,7 +5,7 @@ Chosen on validation photos (neither trained on nor held out) and stored with th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,24 +16,18 @@ from trichoscan.learn.dataset import AnnotatedPhoto
 from trichoscan.learn.judge import Judged, judge
 from trichoscan.photo.quality import assess
 from trichoscan.records import Photo
+from trichoscan.segment.candidates import DEFAULT_THRESHOLDS, FEATURES, Candidates, find_candidates
 from trichoscan.segment.infer import Weights, segment
-from trichoscan.segment.trace import find_candidates
 
-FEATURES = ("weight_root", "weight_tip", "weight_shaft", "weight_bias")
+AGAINST = {"field"}
+"""Features that speak against a hair; the others speak for it, and a fit may not turn them round."""
 
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """All candidates of one photo, judged against its truth.
+    """All candidates of one photo, judged against its truth."""
 
-    Attributes
-    ----------
-    features : (K, 3) float64
-        See `segment.trace.Candidates`.
-    judged : Judged
-    """
-
-    features: NDArray[np.float64]
+    candidates: Candidates
     judged: Judged
 
 
@@ -45,7 +39,7 @@ def try_photos(photos: Sequence[AnnotatedPhoto], weights: Weights, device: str =
         mask = assess(photo).usable_mask
         segmentation = segment(photo, mask, weights, device)
         candidates = find_candidates(segmentation, mask)
-        trials.append(Trial(candidates.features, judge(candidates, annotated, segmentation.px_per_cell)))
+        trials.append(Trial(candidates, judge(candidates, annotated, segmentation.px_per_cell)))
     return trials
 
 
@@ -55,31 +49,29 @@ def fit_confidence(trials: Sequence[Trial]) -> dict[str, float]:
     Returns
     -------
     dict
-        weight_root, weight_tip, weight_shaft, weight_bias.
+        weight_<feature> for each of `FEATURES`, and weight_bias.
     """
-    x = np.concatenate([t.features[~t.judged.ignored] for t in trials])
+    x = np.concatenate([t.candidates.features[~t.judged.ignored] for t in trials])
     right = np.concatenate([t.judged.right[~t.judged.ignored] for t in trials]).astype(float)
     x = np.column_stack([x, np.ones(len(x))])
 
     def loss(w: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         z = x @ w
         p = 1 / (1 + np.exp(-z))
-        value = (np.logaddexp(0, z) - right * z).sum() + 0.5 * (w[:3] ** 2).sum()
-        return float(value), x.T @ (p - right) + np.append(w[:3], 0.0)
+        value = (np.logaddexp(0, z) - right * z).sum() + 0.5 * (w[:-1] ** 2).sum()
+        return float(value), x.T @ (p - right) + np.append(w[:-1], 0.0)
 
-    best = minimize(loss, np.zeros(4), jac=True, method="L-BFGS-B").x
-    return {name: round(float(w), 4) for name, w in zip(FEATURES, best, strict=True)}
-
-
-def confidence(trial: Trial, fitted: dict[str, float]) -> NDArray[np.float64]:
-    """(K,) probability that each candidate is right."""
-    z = trial.features @ [fitted[name] for name in FEATURES[:3]] + fitted["weight_bias"]
-    return np.asarray(1 / (1 + np.exp(-z)), np.float64)
+    bounds = [(None, 0.0) if name in AGAINST else (0.0, None) for name in FEATURES]
+    best = minimize(loss, np.zeros(x.shape[1]), jac=True, method="L-BFGS-B", bounds=[*bounds, (None, None)]).x
+    names = [f"weight_{name}" for name in (*FEATURES, "bias")]
+    return {name: round(float(w), 4) for name, w in zip(names, best, strict=True)}
 
 
-def choose_least_confidence(trials: Sequence[Trial], fitted: dict[str, float]) -> float:
-    """Confidence at which F1 over all photos is highest."""
-    p = np.concatenate([confidence(t, fitted)[~t.judged.ignored] for t in trials])
+def choose_least_confidence(trials: Sequence[Trial], fitted: Mapping[str, float]) -> float:
+    """Confidence at which F1 over all photos is highest; the default where nothing was found at all."""
+    p = np.concatenate([t.candidates.confidence(fitted)[~t.judged.ignored] for t in trials])
+    if not len(p):
+        return DEFAULT_THRESHOLDS["confidence"]
     right = np.concatenate([t.judged.right[~t.judged.ignored] for t in trials])
     true_count = sum(t.judged.true_count for t in trials)
     order = np.argsort(-p)
@@ -88,11 +80,23 @@ def choose_least_confidence(trials: Sequence[Trial], fitted: dict[str, float]) -
     return round(float(p[order][int(f1.argmax())]), 3)
 
 
-def count_cv(trials: Sequence[Trial], fitted: dict[str, float], least: float) -> float:
-    """Root mean square of (found - true) / true over photos with at least 10 hairs."""
-    errors = []
-    for t in trials:
-        if t.judged.true_count >= 10:
-            found = int(((confidence(t, fitted) >= least) & ~t.judged.ignored).sum())
-            errors.append(found / t.judged.true_count - 1)
-    return round(float(np.sqrt(np.mean(np.square(errors)))), 4) if errors else 0.1
+def reported(trial: Trial, fitted: Mapping[str, float], least: float) -> NDArray[np.int64]:
+    """Numbers of the candidates that tracing reports and the truth can judge."""
+    kept = np.array(trial.candidates.reported(trial.candidates.confidence(fitted), least), np.int64)
+    return kept[~trial.judged.ignored[kept]]
+
+
+def count_cv(trials: Sequence[Trial], fitted: Mapping[str, float], least: float) -> float:
+    """Relative SD of the count beyond what the confidences explain.
+
+    By moments: mean of (error^2 - sum p (1 - p)) / found^2 over photos with at least 10 hairs, at
+    least 0. The same photos chose the operating point, so it errs towards confidence.
+    """
+    excess = []
+    for trial in trials:
+        kept = reported(trial, fitted, least)
+        if trial.judged.true_count >= 10 and len(kept):
+            p = trial.candidates.confidence(fitted)[kept]
+            error = len(kept) - trial.judged.true_count
+            excess.append((error**2 - (p * (1 - p)).sum()) / len(kept) ** 2)
+    return round(float(np.sqrt(max(np.mean(excess), 0.0))), 4) if excess else 0.1

@@ -28,6 +28,7 @@ from trichoscan.learn.dataset import (
     split_by_name,
 )
 from trichoscan.records import TrichoscanError
+from trichoscan.segment.infer import resolve_device
 from trichoscan.segment.memory import keep_freed_memory
 from trichoscan.segment.network import HairNet
 
@@ -176,7 +177,7 @@ def train(config: TrainConfig, log: Callable[[str], None] = print) -> Path:
 
     if config.photos is None and config.phantom_share <= 0:
         raise TrichoscanError("nothing to train on: give --photos FOLDER or a phantom share above 0")
-    device = _device(config.device)
+    device = torch.device(resolve_device(config.device))
     keep_freed_memory()
     config.out.mkdir(parents=True, exist_ok=True)
     split = _split(config)
@@ -206,12 +207,6 @@ def _split(config: TrainConfig) -> dict[str, list[str]]:
         return {"train": [], "validation": [], "held_out": []}
     stems = [f.stem for f in sorted((config.photos / "truth").glob("*.json"))]
     return split_by_name(stems, config.held_out, config.validation)
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)
 
 
 def _start(config: TrainConfig, device: torch.device) -> tuple[HairNet, HairNet, torch.optim.Optimizer, int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -40,16 +42,16 @@ def assess(photo: Photo) -> Quality:
     -------
     Quality
         The flags are of this photo's quality only; those of the photo itself are not repeated.
-        Where nothing is usable the measures are 0.
+        Where nothing is usable the measures are NaN.
     """
     surround, overlay = not_scalp(photo.pixels)
     usable = ~(surround | overlay)
     pixels, mask = _reduced(photo.pixels, usable, WORK_AREA_PX)
     gray = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
-    focus = focus_of(gray, mask)
+    focus = focus_of(gray, mask) if mask.any() else math.nan
     glare = _glare_percent(pixels, mask)
     redness = erythema_index(photo.pixels, usable)
-    level = float(np.median(gray[mask])) if mask.any() else 0.0
+    level = float(np.median(gray[mask])) if mask.any() else math.nan
     raised = {
         "blurred": focus < BLURRED_BELOW,
         "glare": glare > GLARE_ABOVE_PERCENT,
@@ -105,7 +107,8 @@ def _edge_strength(gray: NDArray[np.uint8], inner: Mask, sigma_px: float) -> flo
 
 def _glare_percent(pixels: NDArray[np.uint8], mask: Mask) -> float:
     usable = np.count_nonzero(mask)
-    return 100.0 * np.count_nonzero((pixels.min(axis=2) >= GLARE_LEVEL) & mask) / usable if usable else 0.0
+    burnt = np.count_nonzero((pixels.min(axis=2) >= GLARE_LEVEL) & mask)
+    return 100.0 * burnt / usable if usable else math.nan
 
 
 def erythema_index(pixels: NDArray[np.uint8], usable_mask: Mask) -> float:
@@ -123,14 +126,14 @@ def erythema_index(pixels: NDArray[np.uint8], usable_mask: Mask) -> float:
     Returns
     -------
     float
-        0 where there is no skin to judge.
+        NaN where there is no skin to judge.
     """
     small, mask = _reduced(pixels, usable_mask, COLOUR_WORK_PX**2)
     gray = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
     light = cv2.GaussianBlur(cv2.morphologyEx(gray, cv2.MORPH_CLOSE, np.ones((31, 31), np.uint8)), (0, 0), 10)
     skin = mask & (gray >= SKIN_SHARE * light) & (small.min(axis=2) > 5) & (small.min(axis=2) < GLARE_LEVEL)
     if not skin.any():
-        return 0.0
+        return math.nan
     red, green = (_linear(small[..., channel][skin]) for channel in (0, 1))
     return float(np.median(100.0 * np.log10(red / green)))
 

@@ -140,7 +140,7 @@ def segment(
     -------
     Segmentation
     """
-    chosen = _device(device)
+    chosen = torch.device(resolve_device(device))
     weights.network.to(chosen)
     working = float(weights.config["working_um_per_px"])
     flags: tuple[str, ...] = ()
@@ -160,12 +160,19 @@ def segment(
     )
 
 
-def _device(name: str) -> torch.device:
+def resolve_device(name: str) -> str:
+    """ "cpu" or "cuda" for "auto", the name itself otherwise.
+
+    Raises
+    ------
+    TrichoscanError
+        Where "cuda" is asked for and there is none.
+    """
     if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
+        return "cuda" if torch.cuda.is_available() else "cpu"
     if name.startswith("cuda") and not torch.cuda.is_available():
-        raise TrichoscanError("--device cuda: no GPU that torch can use on this machine; use --device cpu")
-    return torch.device(name)
+        raise TrichoscanError(f"--device {name}: no GPU that torch can use on this machine; use --device cpu")
+    return name
 
 
 def _resampled(pixels: NDArray[np.uint8], zoom: float) -> NDArray[np.uint8]:

@@ -156,9 +156,9 @@ def analyze_folder(
     if overwrite:
         store.remove_parts(out, keep=())
     settings = Settings(um_per_px, vellus_below_um)
-    from trichoscan.segment.infer import load_weights  # brings in torch
+    from trichoscan.segment.infer import load_weights, resolve_device  # brings in torch
 
-    _check_device(device)
+    device = resolve_device(device)
     keep_freed_memory()
     loaded = load_weights(weights)
     jobs = list(zip(entries, store.file_names([entry.image for entry in entries]), strict=True))
@@ -188,15 +188,6 @@ def _check_numbers(um_per_px: float | None, vellus_below_um: float, workers: int
         raise TrichoscanError(f"--vellus-below {vellus_below_um:g}: give a diameter in um, such as 30 or 40")
     if workers < 1:
         raise TrichoscanError(f"--workers {workers}: give 1 or more")
-
-
-def _check_device(device: str) -> None:
-    import torch
-
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise TrichoscanError(
-            f"--device {device}: no GPU that torch can use on this machine: use --device cpu"
-        )
 
 
 def _notes(unmatched: Sequence[Path]) -> tuple[str, ...]:
@@ -288,7 +279,7 @@ def process_photo(job: Job, out: Path, settings: Settings, weights: Weights, dev
         As in `analyze_folder`.
     """
     entry, name = job
-    made_from = _made_from(entry, settings, weights)
+    made_from = _made_from(entry, settings, weights, device)
     earlier = store.read_part(out, entry.image) or {"made_from": {}, "cells": {}}
     files = [out / "geometry" / f"{name}.geojson", out / "overlays" / f"{name}.jpg"]
     if earlier["made_from"] == made_from and earlier["cells"].get("status") == "ok":
@@ -331,7 +322,7 @@ def _measure(
     )
 
 
-def _made_from(entry: Entry, settings: Settings, weights: Weights) -> dict[str, Any]:
+def _made_from(entry: Entry, settings: Settings, weights: Weights, device: str) -> dict[str, Any]:
     """All that the rows of a photo depend on."""
     try:
         with entry.path.open("rb") as file:
@@ -348,6 +339,7 @@ def _made_from(entry: Entry, settings: Settings, weights: Weights) -> dict[str, 
         "weights_config": hashlib.sha256(
             json.dumps(dict(weights.config), sort_keys=True).encode()
         ).hexdigest(),
+        "device": device,
         "version": trichoscan.__version__,
     }
 

@@ -1,0 +1,117 @@
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from trichoscan.learn.export import golden_pixels
+from trichoscan.phantom.draw import draw_phantom
+from trichoscan.records import Photo, TrichoscanError
+from trichoscan.segment import infer
+from trichoscan.segment.infer import Weights, load_weights, segment
+from trichoscan.segment.network import CHANNELS, WORKING_UM_PER_PX
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="module")
+def phantom_photo_() -> Photo:
+    return Photo(draw_phantom(8, "clipped", 700, 520, 5.5).pixels, 5.5, "option")
+
+
+def everywhere(photo: Photo) -> np.ndarray:
+    return np.ones(photo.pixels.shape[:2], bool)
+
+
+def test_the_stored_answer_comes_out_again(weights: Weights) -> None:
+    photo = Photo(golden_pixels(), WORKING_UM_PER_PX, "option")
+    maps = segment(photo, everywhere(photo), weights, "cpu")
+    stored = np.load(ROOT / "weights" / weights.name / "golden.npz")
+    for name in CHANNELS:
+        np.testing.assert_allclose(getattr(maps, name), stored[name], atol=0.02 if name != "reach" else 0.5)
+
+
+def test_the_same_photo_gives_the_same_bytes_with_one_thread_or_two(
+    weights: Weights, phantom_photo_: Photo
+) -> None:
+    threads = torch.get_num_threads()
+    answers = []
+    try:
+        for number in (1, 2, 2):
+            torch.set_num_threads(number)
+            answers.append(segment(phantom_photo_, everywhere(phantom_photo_), weights, "cpu").root.tobytes())
+    finally:
+        torch.set_num_threads(threads)
+    assert answers[0] == answers[1] == answers[2]
+
+
+def test_tiles_leave_no_seam(
+    weights: Weights, phantom_photo_: Photo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = segment(phantom_photo_, everywhere(phantom_photo_), weights, "cpu")
+    monkeypatch.setattr(infer, "TILE_PX", 448)
+    tiled = segment(phantom_photo_, everywhere(phantom_photo_), weights, "cpu")
+    assert tiled.root.shape == whole.root.shape
+    off = np.abs(tiled.root - whole.root).max(0)
+    assert np.mean(off > 0.1) < 0.001
+    inner = off[32:-32, 32:-32]
+    assert inner.mean() < 0.002
+
+
+@pytest.mark.parametrize("um_per_px", [2.75, 11.0])
+def test_maps_cover_the_photo_at_any_scale(weights: Weights, um_per_px: float) -> None:
+    photo = Photo(np.full((330, 410, 3), 150, np.uint8), um_per_px, "option")
+    maps = segment(photo, everywhere(photo), weights, "cpu")
+    height, width = maps.root.shape[1:]
+    assert maps.px_per_cell == pytest.approx(2 * WORKING_UM_PER_PX / um_per_px)
+    assert abs(height * maps.px_per_cell - 330) <= maps.px_per_cell
+    assert abs(width * maps.px_per_cell - 410) <= maps.px_per_cell
+    assert not maps.flags
+
+
+def test_without_a_scale_one_is_guessed_and_flagged(weights: Weights) -> None:
+    right = 0
+    for seed, true in ((1, 5.0), (2, 4.0), (4, 8.0)):
+        pixels = draw_phantom(seed, "clipped", 900, 700, true).pixels
+        maps = segment(Photo(pixels), np.ones((700, 900), bool), weights, "cpu")
+        assert maps.flags == ("working_scale_guessed",)
+        guess = 2 * WORKING_UM_PER_PX / maps.px_per_cell
+        right += 1 / 1.6 < guess / true < 1.6
+    assert right >= 2
+
+
+def test_a_scale_beyond_training_is_flagged(weights: Weights) -> None:
+    photo = Photo(np.full((220, 220, 3), 150, np.uint8), 20.0, "option")
+    assert segment(photo, everywhere(photo), weights, "cpu").flags == ("scale_out_of_range",)
+
+
+def copy_of_weights(weights: Weights, folder: Path) -> Path:
+    return Path(shutil.copytree(ROOT / "weights" / weights.name, folder / "mine"))
+
+
+def test_weights_in_a_folder_are_the_same_as_by_name(weights: Weights, tmp_path: Path) -> None:
+    assert load_weights(copy_of_weights(weights, tmp_path)).label == weights.label
+
+
+def test_damaged_weights_are_refused(weights: Weights, tmp_path: Path) -> None:
+    folder = copy_of_weights(weights, tmp_path)
+    data = bytearray((folder / "model.safetensors").read_bytes())
+    data[-1] ^= 1
+    (folder / "model.safetensors").write_bytes(bytes(data))
+    with pytest.raises(TrichoscanError, match="damaged"):
+        load_weights(folder)
+
+
+def test_weights_of_another_network_are_refused(weights: Weights, tmp_path: Path) -> None:
+    folder = copy_of_weights(weights, tmp_path)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"widths": [16, 32, 64, 96]}))
+    with pytest.raises(TrichoscanError, match="another version"):
+        load_weights(folder)
+
+
+def test_missing_weights_are_named() -> None:
+    with pytest.raises(TrichoscanError, match=r"nonsense: no weights"):
+        load_weights("nonsense")

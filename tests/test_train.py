@@ -1,0 +1,88 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from trichoscan.learn import export
+from trichoscan.learn.labels import LabelledHair, label_maps
+from trichoscan.learn.train import TrainConfig, losses, train
+from trichoscan.records import TrichoscanError
+from trichoscan.segment.infer import load_weights
+
+SHAPE = (64, 64)
+
+
+def batch_of(paths: list[np.ndarray]) -> dict[str, torch.Tensor]:
+    labels = label_maps([LabelledHair(p) for p in paths], SHAPE)
+    batch = {name: torch.from_numpy(value)[None] for name, value in labels.items()}
+    return batch | {f"{name}_weight": torch.ones_like(batch[name]) for name in ("root", "tip", "shaft")}
+
+
+def answer(labels: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Maps of a network that knows."""
+    logits = {name: torch.logit(labels[name].nan_to_num(0), 1e-4) for name in ("root", "tip", "shaft")}
+    return logits | {name: labels[name].nan_to_num(0) for name in ("bend", "reach")}
+
+
+ONE = np.array([[20.0, 20.0], [45.0, 38.0]])
+OTHER = np.array([[40.0, 15.0], [12.0, 40.0]])
+
+
+def test_every_part_of_the_loss_prefers_the_truth_to_another_answer() -> None:
+    batch = batch_of([ONE])
+    right, wrong = losses(answer(batch), batch), losses(answer(batch_of([OTHER])), batch)
+    for name in ("root", "tip", "shaft"):
+        assert right[name] < 0.2 * wrong[name]
+    for name in ("bend", "reach"):
+        assert right[name] < 1e-3
+
+
+def test_what_was_not_annotated_costs_nothing() -> None:
+    batch = batch_of([ONE])
+    both = answer(batch_of([ONE, OTHER]))
+    for name in ("root", "tip", "shaft"):
+        batch[f"{name}_weight"] = (batch_of([OTHER])[name].nan_to_num(1) == 0).float()
+    masked, plain = losses(both, batch), losses(both, batch_of([ONE]))
+    for name in ("root", "tip"):
+        assert masked[name] < 0.5 * plain[name]
+
+
+def config(out: Path, **changes: object) -> TrainConfig:
+    values = {"photos": None, "out": out, "name": "tiny", "steps": 4, "batch": 1, "crop_px": 64}
+    return TrainConfig(**(values | {"phantom_share": 1.0, "device": "cpu"} | changes))
+
+
+def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export, "PHANTOM_VALIDATION", 1)
+    monkeypatch.setattr("trichoscan.learn.train.CHECKPOINT_STEPS", 2)
+    whole = load_weights(train(config(tmp_path / "whole"), log=lambda line: None))
+
+    def stop_at_checkpoint(*args: object) -> None:
+        save(*args)
+        raise KeyboardInterrupt
+
+    save = train.__globals__["_save"]
+    with monkeypatch.context() as stopping, pytest.raises(KeyboardInterrupt):
+        stopping.setitem(train.__globals__, "_save", stop_at_checkpoint)
+        train(config(tmp_path / "stopped"), log=lambda line: None)
+    resumed = load_weights(train(config(tmp_path / "stopped"), log=lambda line: None))
+    assert resumed.sha256 == whole.sha256
+    folder = tmp_path / "whole" / "weights" / "tiny"
+    assert "Phantoms only" in (folder / "CARD.md").read_text()
+    assert whole.config["split"]["held_out"] == []
+
+
+def test_held_out_photos_are_listed_and_not_read(fdu: Path, tmp_path: Path) -> None:
+    from trichoscan.learn.train import _split
+
+    split = _split(config(tmp_path, photos=fdu))
+    assert len(split["held_out"]) == 60
+    assert not set(split["held_out"]) & {*split["train"], *split["validation"]}
+    shipped = load_weights().config["split"]
+    assert shipped["held_out"] == split["held_out"]
+
+
+def test_nothing_to_train_on_is_said(tmp_path: Path) -> None:
+    with pytest.raises(TrichoscanError, match="nothing to train on"):
+        train(config(tmp_path, phantom_share=0.0))

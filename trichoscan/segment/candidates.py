@@ -1,0 +1,200 @@
+"""Possible hairs of a photo, with what speaks for and against each.
+
+Roots and tips are peaks. From each root the shaft is followed through the map of its own
+orientation, so that a crossing hair does not lead astray; then tips are given to roots.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trichoscan.records import Segmentation
+from trichoscan.segment.link import TIP_GAP_CELLS, assign_tips
+from trichoscan.segment.march import ShaftMap, march
+from trichoscan.segment.peaks import Peaks, find_peaks, wrap
+
+LONGEST_CELLS = 900.0
+"""Hairs are followed for 10 mm at most, more than any photo shows of one."""
+SUPPORT_SPACING_CELLS, SUPPORT_POINTS = 1.5, 40
+"""The shaft's evidence is averaged over its first 0.65 mm: long hair is blurred further on."""
+FIELD_CELLS = 150.0
+"""Hairs within about this distance (1.6 mm, SD of a Gaussian) lean one way; of 80-300 the best on validation
+photos, by little."""
+
+FEATURES = ("root", "tip", "shaft", "field")
+DEFAULT_THRESHOLDS = {
+    "root": 0.08,
+    "tip": 0.15,
+    "shaft": 0.25,
+    "confidence": 0.4,
+    "weight_root": 1.0,
+    "weight_tip": 0.5,
+    "weight_shaft": 1.0,
+    "weight_field": -1.0,
+    "weight_bias": 0.5,
+}
+"""Operating points for weights that store none: least peaks and shaft evidence to consider, least confidence
+to report, and the logistic model of confidence."""
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """K possible hairs.
+
+    Attributes
+    ----------
+    roots : Peaks
+        K roots.
+    paths : tuple of (N, 2) float64
+        Cells, root first.
+    tip_seen : (K,) bool
+        Whether a tip was found; else the path ends where its evidence does.
+    spare_tips : Peaks
+        Tips that belong to no root.
+    features : (K, 4) float64
+        Log odds of the root peak; height of the tip peak, 0 without one; mean evidence of the shaft
+        along the path; angle, rad, against the neighbours' mean direction, times how much they
+        agree with each other (0-1).
+    """
+
+    roots: Peaks
+    paths: tuple[NDArray[np.float64], ...]
+    tip_seen: NDArray[np.bool_]
+    spare_tips: Peaks
+    features: NDArray[np.float64]
+
+    def confidence(self, thresholds: Mapping[str, float]) -> NDArray[np.float64]:
+        """(K,) probability that each is a hair: logistic in the features."""
+        weights = [thresholds[f"weight_{name}"] for name in FEATURES]
+        return 1 / (1 + np.exp(-(self.features @ weights + thresholds["weight_bias"])))
+
+    def reported(self, confidence: NDArray[np.float64], least: float) -> list[int]:
+        """Numbers of those at least so confident, best first, less hairs read backwards from their tip."""
+        kept: list[int] = []
+        for k in np.argsort(-confidence, kind="stable"):
+            if confidence[k] < least:
+                break
+            if not any(_reversed(self.paths[k], self.paths[other]) for other in kept):
+                kept.append(int(k))
+        return kept
+
+
+def _reversed(path: NDArray[np.float64], better: NDArray[np.float64]) -> bool:
+    """Whether `path` begins near the tip of `better` and runs back along it."""
+    if np.hypot(*(path[0] - better[-1])) > 12.0:
+        return False
+    a, b = path[-1] - path[0], better[-1] - better[0]
+    return bool(a @ b < -0.8 * np.hypot(*a) * np.hypot(*b))
+
+
+def find_candidates(segmentation: Segmentation, usable_mask: NDArray[np.bool_]) -> Candidates:
+    """Find all possible hairs, also the doubtful ones.
+
+    Parameters
+    ----------
+    segmentation : Segmentation
+    usable_mask : (H, W) bool
+        What begins or ends outside is no hair's root or tip.
+
+    Returns
+    -------
+    Candidates
+    """
+    limits, px_per_cell = segmentation.thresholds, segmentation.px_per_cell
+    roots = find_peaks(segmentation.root, limits["root"], segmentation.bend)
+    tips = find_peaks(segmentation.tip, limits["tip"])
+    roots, tips = (p.take(usable(p.at, usable_mask, px_per_cell)) for p in (roots, tips))
+    reach = _reach(segmentation, roots)
+    shafts = ShaftMap(segmentation.shaft)
+    followed = march(shafts, roots.at, roots.angle, limits["shaft"], LONGEST_CELLS)
+    tip_of = assign_tips(roots, reach, followed, tips)
+    paths = tuple(
+        _ended(roots.at[k], roots.angle[k], reach[k], followed[k], None if j < 0 else tips.at[j])
+        for k, j in enumerate(tip_of)
+    )
+    height = np.clip(roots.score, 1e-4, 1 - 1e-4)
+    features = np.empty((len(roots), len(FEATURES)))
+    features[:, 0] = np.log(height / (1 - height))
+    features[:, 1] = [0.0 if j < 0 else tips.score[j] for j in tip_of]
+    features[:, 2] = [_support(shafts, path) for path in paths]
+    features[:, 3] = _against_field(roots)
+    spare = np.setdiff1d(np.arange(len(tips)), tip_of)
+    return Candidates(roots, paths, tip_of >= 0, tips.take(spare), features)
+
+
+def to_px(cells: NDArray[np.float64], px_per_cell: float) -> NDArray[np.float64]:
+    """Map cells to photo px; see `Segmentation.px_per_cell`."""
+    return (cells + 0.5) * px_per_cell - 0.5
+
+
+def usable(at: NDArray[np.float64], usable_mask: NDArray[np.bool_], px_per_cell: float) -> NDArray[np.bool_]:
+    """(K,) whether each point, (K, 2) cells, lies in the photo and in its usable mask."""
+    height, width = usable_mask.shape
+    px = np.round(to_px(at, px_per_cell)).astype(int)
+    inside = (px >= 0).all(1) & (px < [width, height]).all(1)
+    x, y = np.clip(px[:, 0], 0, width - 1), np.clip(px[:, 1], 0, height - 1)
+    return np.asarray(inside & usable_mask[y, x], bool)
+
+
+def respaced(path: NDArray[np.float64], spacing: float) -> NDArray[np.float64]:
+    """The same course with points about `spacing` apart, at least 2, ends kept."""
+    along = np.concatenate([[0.0], np.hypot(*np.diff(path, axis=0).T).cumsum()])
+    at = np.linspace(0, along[-1], max(round(along[-1] / spacing), 1) + 1)
+    return np.stack([np.interp(at, along, path[:, 0]), np.interp(at, along, path[:, 1])], -1)
+
+
+def _reach(segmentation: Segmentation, roots: Peaks) -> NDArray[np.float64]:
+    """(K,) distance, cells, at which the network expects the tip of each root."""
+    h, w = segmentation.root.shape[1:]
+    x, y = (np.clip(np.round(roots.at[:, i]).astype(int), 0, n - 1) for i, n in ((0, w), (1, h)))
+    return np.maximum(segmentation.reach[roots.channel, y, x].astype(float), 4.0)
+
+
+def _ended(
+    root: NDArray[np.float64],
+    angle: float,
+    reach: float,
+    followed: NDArray[np.float64],
+    tip: NDArray[np.float64] | None,
+) -> NDArray[np.float64]:
+    """The path from root to tip: along the followed shaft as far as that goes."""
+    if tip is None:
+        if len(followed) > 2:
+            return followed
+        return np.stack([root, root + reach * np.array([np.cos(angle), np.sin(angle)])])
+    ahead = np.hypot(*(followed - tip).T)
+    nearest = int(ahead.argmin())
+    if ahead[nearest] > TIP_GAP_CELLS:
+        return np.stack([root, tip])
+    toward = tip - root
+    before = followed[: nearest + 1]
+    before = before[((before - tip) @ toward < -2.0 * np.hypot(*toward)) | (np.arange(len(before)) == 0)]
+    return np.concatenate([before, tip[None]])
+
+
+def _support(shafts: ShaftMap, path: NDArray[np.float64]) -> float:
+    """Mean evidence along the beginning of a path."""
+    points = respaced(path, SUPPORT_SPACING_CELLS)[:SUPPORT_POINTS]
+    heading = np.arctan2(*np.gradient(points, axis=0).T[::-1])
+    return float(shafts.sample(points[:, 0], points[:, 1], heading).mean())
+
+
+def _against_field(roots: Peaks) -> NDArray[np.float64]:
+    """(K,) angle, rad, between each root's direction and its neighbours' mean, times their agreement.
+
+    Hairs of a site lean one way, so a lone dissenter is likely a hair read backwards or debris;
+    where the neighbours disagree among themselves, nothing is held against anyone.
+    """
+    against = np.zeros(len(roots))
+    ways = np.exp(1j * roots.angle)
+    for k in range(len(roots)):
+        near = np.hypot(*(roots.at - roots.at[k]).T)
+        weight = roots.score**2 * np.exp(-0.5 * (near / FIELD_CELLS) ** 2)
+        weight[k] = 0.0
+        mean = (weight * ways).sum() / (weight.sum() + 1.0)
+        against[k] = abs(mean) * abs(wrap(roots.angle[k] - np.angle(mean)))
+    return against
