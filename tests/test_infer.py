@@ -72,14 +72,19 @@ def test_maps_cover_the_photo_at_any_scale(weights: Weights, um_per_px: float) -
 
 
 def test_without_a_scale_one_is_guessed_and_flagged(weights: Weights) -> None:
-    right = 0
-    for seed, true in ((1, 5.0), (2, 4.0), (4, 8.0)):
+    for seed, true in ((1, 5.0), (4, 8.0)):
         pixels = draw_phantom(seed, "clipped", 900, 700, true).pixels
         maps = segment(Photo(pixels), np.ones((700, 900), bool), weights, "cpu")
         assert maps.flags == ("working_scale_guessed",)
         guess = 2 * WORKING_UM_PER_PX / maps.px_per_cell
-        right += 1 / 1.6 < guess / true < 1.6
-    assert right >= 2
+        assert 1 / 2.5 < guess / true < 1.6
+
+
+def test_a_scale_that_is_assumed_is_taken_and_flagged(weights: Weights) -> None:
+    photo = Photo(np.full((220, 220, 3), 150, np.uint8))
+    maps = segment(photo, everywhere(photo), weights, "cpu", assumed_um_per_px=11.0)
+    assert maps.px_per_cell == pytest.approx(WORKING_UM_PER_PX / 11.0 * 2)
+    assert maps.flags == ("working_scale_guessed",)
 
 
 def test_a_scale_beyond_training_is_flagged(weights: Weights) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +11,7 @@ from trichoscan.measure.density import count_hairs, counting_mask, roots_in
 from trichoscan.measure.thickness import measure_diameters
 from trichoscan.measure.units import group_units
 from trichoscan.photo.quality import assess
-from trichoscan.records import Analysis, Photo, TargetArea
+from trichoscan.records import Analysis, Hair, Photo, Quality, Segmentation, TargetArea
 from trichoscan.segment.trace import trace
 
 if TYPE_CHECKING:
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
 
 FEW_DIAMETERS = 0.5
 """Below this share of counted hairs with a diameter, the photo is flagged: the rest may be no fair sample."""
+
+TYPICAL_SHAFT_UM = 70.0
+"""Median shaft of scalp hair: 58-61 um (PMC2938574) to 80 um (Br J Dermatol 1972)."""
+FEWEST_WIDTHS = 4
+"""Hairs with a width that it takes to trust their median."""
 
 
 def analyze(
@@ -45,9 +51,11 @@ def analyze(
     from trichoscan.segment.infer import segment  # brings in torch
 
     quality = assess(photo)
-    segmentation = segment(photo, quality.usable_mask, weights, device=device)
-    traced = trace(segmentation, quality.usable_mask)
-    hairs = measure_diameters(photo.pixels, traced, photo.um_per_px)
+    segmentation = segment(photo, quality.usable_mask, weights, device)
+    hairs = _sized_hairs(photo, segmentation, quality)
+    if photo.um_per_px is None and (assumed := _um_per_px_by_width(hairs)) is not None:
+        segmentation = segment(photo, quality.usable_mask, weights, device, assumed_um_per_px=assumed)
+        hairs = _sized_hairs(photo, segmentation, quality)
     area = counting_mask(quality.usable_mask, photo.um_per_px, target)
     counted = roots_in(hairs, area)
     flags = {*photo.flags, *quality.flags, *segmentation.flags}
@@ -75,3 +83,14 @@ def analyze(
         hair_count=count_hairs(hairs, counted, weights.config["count_cv"]),
         flags=tuple(sorted(flags)),
     )
+
+
+def _sized_hairs(photo: Photo, segmentation: Segmentation, quality: Quality) -> tuple[Hair, ...]:
+    """Hairs traced and measured."""
+    return measure_diameters(photo.pixels, trace(segmentation, quality.usable_mask), photo.um_per_px)
+
+
+def _um_per_px_by_width(hairs: Sequence[Hair]) -> float | None:
+    """Scale at which these hairs are as wide as hair is; None where too few have a width."""
+    widths = [hair.diameter_px for hair in hairs if np.isfinite(hair.diameter_px)]
+    return TYPICAL_SHAFT_UM / float(np.median(widths)) if len(widths) >= FEWEST_WIDTHS else None

@@ -121,20 +121,27 @@ def load_weights(name_or_path: str | Path | None = None) -> Weights:
 
 
 def segment(
-    photo: Photo, usable_mask: NDArray[np.bool_], weights: Weights, device: str = "auto"
+    photo: Photo,
+    usable_mask: NDArray[np.bool_],
+    weights: Weights,
+    device: str = "auto",
+    *,
+    assumed_um_per_px: float | None = None,
 ) -> Segmentation:
     """Run the network over a photo.
 
     Parameters
     ----------
     photo : Photo
-        Resampled to the working scale by its um_per_px; without one the scale is guessed and
-        flagged `working_scale_guessed`.
+        Resampled to the working scale by its um_per_px.
     usable_mask : (H, W) bool
         What is not usable is shown to the network as it is, but is no place to guess the scale.
     weights : Weights
     device : str
         "auto", "cpu" or "cuda". Results of a CPU are the same bytes every time.
+    assumed_um_per_px : float, optional
+        Taken where the photo has no scale; guessed by default. Flagged `working_scale_guessed` in
+        either case.
 
     Returns
     -------
@@ -146,10 +153,8 @@ def segment(
     flags: tuple[str, ...] = ()
     um_per_px = photo.um_per_px
     if um_per_px is None:
-        um_per_px, flags = (
-            guess_um_per_px(photo.pixels, usable_mask, weights, chosen),
-            ("working_scale_guessed",),
-        )
+        um_per_px = assumed_um_per_px or guess_um_per_px(photo.pixels, usable_mask, weights, chosen)
+        flags = ("working_scale_guessed",)
     low, high = WORKING_LIMITS_UM_PER_PX
     if not low <= um_per_px <= high:
         flags += ("scale_out_of_range",)
@@ -161,7 +166,7 @@ def segment(
 
 
 def resolve_device(name: str) -> str:
-    """ "cpu" or "cuda" for "auto", the name itself otherwise.
+    """Say which of "cpu" and "cuda" is meant by "auto"; any other name is itself.
 
     Raises
     ------
@@ -237,8 +242,8 @@ def guess_um_per_px(
 ) -> float:
     """Scale at which the network is surest of what it sees.
 
-    The working scale only has to be right within some tens of percent for hairs to be found; it is
-    not precise enough to give lengths or densities, and it is never used for them.
+    Too fine by up to a factor of two, since a finer scale shows more hairs at once: a first guess,
+    which `pipeline` mends by the width of the hairs found. Never used for lengths or densities.
 
     Parameters
     ----------
@@ -266,11 +271,11 @@ def _sureness(
     weights: Weights,
     device: torch.device,
 ) -> float:
-    """How sure, and of how many roots, the network is at this scale."""
+    """Mean height of root peaks at this scale, the higher ones counting more; shrunk where there are few."""
     height, width = pixels.shape[:2]
     half = int(0.5 * GUESS_SIDE_PX / zoom) + 1
     x, y = centre or (width // 2, height // 2)
     piece = pixels[max(y - half, 0) : y + half, max(x - half, 0) : x + half]
     maps = _run(_resampled(piece, zoom), weights.network, device)
     score = find_peaks(maps["root"], 0.1).score
-    return float((score**2).sum() / np.sqrt(score.sum() + 1.0)) if len(score) else 0.0
+    return float((score**2).sum() / (score.sum() + 1.0)) if len(score) else 0.0
