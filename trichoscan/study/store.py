@@ -277,24 +277,21 @@ def write_tables(out: Path, entries: Sequence[Entry]) -> None:
     entries : sequence of Entry
         Sorted by `image`; each must have its part.
     """
-    with (
-        whole_file(out / "images.csv") as temporary,
-        temporary.open("w", encoding="utf-8", newline="") as file,
-    ):
+    _write_table(out / "images.csv", IMAGE_COLUMNS, (_image_row(*pair) for pair in _parts(out, entries)))
+    hairs = ([text_cell(e.image), *row] for e, part in _parts(out, entries) for row in part["hairs"])
+    _write_table(out / "hairs.csv", HAIR_COLUMNS, hairs)
+
+
+def _image_row(entry: Entry, part: Mapping[str, Any]) -> list[str]:
+    cells = {name: text_cell(getattr(entry, name)) for name in ("image", *TEXT_COLUMNS)} | part["cells"]
+    return [cells.get(column, "") for column in IMAGE_COLUMNS]
+
+
+def _write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    with whole_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, lineterminator="\r\n")
-        table.writerow(IMAGE_COLUMNS)
-        for entry, part in _parts(out, entries):
-            known = {name: text_cell(getattr(entry, name)) for name in ("image", *TEXT_COLUMNS)}
-            cells = known | part["cells"]
-            table.writerow([cells.get(column, "") for column in IMAGE_COLUMNS])
-    with (
-        whole_file(out / "hairs.csv") as temporary,
-        temporary.open("w", encoding="utf-8", newline="") as file,
-    ):
-        table = csv.writer(file, lineterminator="\r\n")
-        table.writerow(HAIR_COLUMNS)
-        for entry, part in _parts(out, entries):
-            table.writerows([text_cell(entry.image), *row] for row in part["hairs"])
+        table.writerow(header)
+        table.writerows(rows)
 
 
 def _parts(out: Path, entries: Iterable[Entry]) -> Iterator[tuple[Entry, dict[str, Any]]]:
