@@ -30,12 +30,15 @@ WIDTH_PX, HEIGHT_PX = 960, 768
 
 def main() -> None:
     """Write the photos, their manifest and their truth."""
+    phantoms = {
+        stem: draw_phantom(seed, style, WIDTH_PX, HEIGHT_PX, um_per_px)
+        for stem, _, style, seed, um_per_px in SAMPLES
+    }
     rows = []
-    for stem, subject, style, seed, um_per_px in SAMPLES:
-        phantom = draw_phantom(seed, style, WIDTH_PX, HEIGHT_PX, um_per_px)
-        write_phantom(FOLDER, stem, phantom, images=".")
-        rows.append(manifest_row(f"{stem}.jpg", subject, "baseline", BASELINE_DATE, phantom))
-    later = _week24(phantom)
+    for stem, subject, *_ in SAMPLES:
+        write_phantom(FOLDER, stem, phantoms[stem], images=".")
+        rows.append(manifest_row(f"{stem}.jpg", subject, "baseline", BASELINE_DATE, phantoms[stem]))
+    later = _week24(phantoms["S05_vertex_baseline"])
     write_phantom(FOLDER, "S05_vertex_week24", later, images=".")
     rows.append(manifest_row("S05_vertex_week24.jpg", "S05", "week24", WEEK24_DATE, later))
     write_manifest(FOLDER / "manifest.csv", rows)

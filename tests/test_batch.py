@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from trichoscan.records import TrichoscanError
+from trichoscan.study import store
 from trichoscan.study.batch import Outcome, analyze_folder
 
 TABLES = ("images.csv", "hairs.csv")
@@ -169,31 +170,114 @@ def test_equal_stems_in_two_folders_stay_apart(photos: Path, tmp_path: Path) -> 
     assert len(list((tmp_path / "out" / "overlays").iterdir())) == 2
 
 
-@pytest.mark.skipif(os.name == "nt", reason="sends SIGINT")
+def stop(_outcome: Outcome, _photos: int) -> None:
+    raise KeyboardInterrupt
+
+
 def test_an_interrupted_run_keeps_what_is_finished(photos: Path, tmp_path: Path, reference: Path) -> None:
     out = tmp_path / "out"
-    command = [
-        sys.executable,
-        "-c",
-        "from trichoscan.cli import main; main()",
-        "analyze",
-        str(photos),
-        "-o",
-        str(out),
-    ]
-    run = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    with pytest.raises(KeyboardInterrupt):
+        analyze_folder([photos], out, on_progress=stop)
+    assert not (out / "images.csv").exists()
+    assert analyze_folder([photos], out).kept == 1
+    assert tables(out) == tables(reference)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sends SIGINT")
+def test_ctrl_c_ends_a_run_and_tells_how_to_go_on(clinic: Path, tmp_path: Path) -> None:
+    """With far more photos than can be measured between the first one and the signal."""
+    photos, out = tmp_path / "photos", tmp_path / "out"
+    photos.mkdir()
+    for i in range(100):
+        shutil.copy(clinic / "images" / "photo_0.jpg", photos / f"{i}.jpg")
+    program = "from trichoscan.cli import main; main()"
+    command = [sys.executable, "-c", program, "analyze", str(photos), "-o", str(out), "--um-per-px", "5.5"]
+    run = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     deadline = time.monotonic() + 60
     while not list((out / ".parts").glob("*.json")) and run.poll() is None and time.monotonic() < deadline:
         time.sleep(0.01)
     run.send_signal(signal.SIGINT)
     _, told = run.communicate(timeout=60)
-    if run.returncode == 0:
-        pytest.skip("finished before it could be stopped")
     assert run.returncode == 130
-    assert told == "trichoscan: stopped; what is finished is kept: run the same command again to go on\n"
+    assert "stopped; what is finished is kept: run the same command again to go on" in told
+    assert list((out / ".parts").glob("*.json"))
     assert not (out / "images.csv").exists()
-    assert analyze_folder([photos], out).kept >= 1
+
+
+def test_a_run_stopped_within_a_photo_leaves_no_mixture(
+    photos: Path, tmp_path: Path, reference: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped when geometry and overlay of the new settings are there and the rows are not."""
+    out = tmp_path / "out"
+    shutil.copytree(reference, out)
+
+    def stop_before_the_rows(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "write_part", stop_before_the_rows)
+        with pytest.raises(KeyboardInterrupt):
+            analyze_folder([photos], out, vellus_below_um=60.0)
+    assert analyze_folder([photos], out).kept == 2
     assert tables(out) == tables(reference)
+    for name in files(reference) - {"run.json"}:
+        assert (out / name).read_bytes() == (reference / name).read_bytes(), name
+
+
+@pytest.mark.parametrize("options", [{"weights": "no-such-weights"}, {"device": "cuda"}])
+def test_overwrite_deletes_nothing_before_it_can_measure(
+    photos: Path, tmp_path: Path, reference: Path, options: dict[str, str]
+) -> None:
+    from trichoscan.segment.infer import resolve_device
+
+    if options.get("device") == resolve_device("auto"):
+        pytest.skip("there is a GPU")
+    out = tmp_path / "out"
+    shutil.copytree(reference, out)
+    with pytest.raises(TrichoscanError, match=r"no-such-weights|no GPU"):
+        analyze_folder([photos], out, overwrite=True, **options)
+    assert files(out) == files(reference)
+    assert analyze_folder([photos], out).kept == 3
+
+
+def test_overwrite_measures_again_also_in_workers(photos: Path, tmp_path: Path, reference: Path) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(reference, out)
+    assert analyze_folder([photos], out, overwrite=True, workers=2).kept == 0
+    assert tables(out) == tables(reference)
+
+
+def test_photos_that_leave_the_results_are_told(photos: Path, tmp_path: Path, reference: Path) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(reference, out)
+    summary = analyze_folder([photos / "photo_1.jpg"], out)
+    assert summary.kept == 1
+    assert [row["image"] for row in rows(out)] == ["photo_1.jpg"]
+    assert [note.split(":")[0] for note in summary.notes] == [
+        "2 photos of earlier runs are no longer in RESULTS"
+    ]
+    assert analyze_folder([photos / "photo_1.jpg"], out).notes == ()
+
+
+def test_a_name_like_a_formula_in_a_folder_is_kept_by_the_next_run(clinic: Path, tmp_path: Path) -> None:
+    photo = tmp_path / "photos" / "sub" / "-2.jpg"
+    photo.parent.mkdir(parents=True)
+    shutil.copy(clinic / "images" / "photo_0.jpg", photo)
+    out = tmp_path / "out"
+    analyze_folder([photo.parents[1]], out, um_per_px=5.5)
+    (row,) = rows(out)
+    assert (out / row["geometry"]).is_file()
+    assert analyze_folder([photo.parents[1]], out, um_per_px=5.5).kept == 1
+
+
+def test_a_file_of_the_manifest_that_is_no_photo_fails(photos: Path, tmp_path: Path) -> None:
+    (photos / "notes.dat").write_text("no photo")
+    (photos / "photo_1.jpg").unlink()
+    (photos / "photo_2.jpg").unlink()
+    (photos / "manifest.csv").write_text("image,um_per_px\nphoto_0.jpg,5.5\nnotes.dat,5.5\n")
+    summary = analyze_folder([photos], tmp_path / "out")
+    assert (summary.ok, summary.failed) == (1, 1)
+    assert [row["status"] for row in rows(tmp_path / "out")] == ["failed", "ok"]
 
 
 @pytest.mark.parametrize(
@@ -217,3 +301,10 @@ def test_the_folder_of_photos_is_no_results_folder(photos: Path) -> None:
     with pytest.raises(TrichoscanError, match="name another folder"):
         analyze_folder([photos], photos)
     assert not (photos / ".parts").exists()
+
+
+def test_results_around_the_photos_are_refused(photos: Path) -> None:
+    before = set(photos.parent.rglob("*"))
+    with pytest.raises(TrichoscanError, match="name another folder"):
+        analyze_folder([photos], photos.parent)
+    assert set(photos.parent.rglob("*")) == before

@@ -1,4 +1,6 @@
 import hashlib
+import json
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -88,10 +90,59 @@ def test_phantoms_are_drawn_anew_for_each_seed_and_the_same_for_one() -> None:
 
 
 def test_real_photos_are_read_without_debris(fdu) -> None:
-    photo = read_annotated(fdu, ["220110_A366"])[0]
+    photo = read_annotated(fdu, ["220110_A366"], seams=True)[0]
     assert photo.pixels.shape == (1024, 1280, 3)
     assert photo.seams_px == (640, 512)
     assert 30 < len(photo.hairs) < 90
+
+
+def write_annotated(folder: Path, truth: str, image: str = "a.png") -> None:
+    """A grey photo of 240x220 px and a truth file a.json."""
+    for name in ("images", "truth"):
+        (folder / name).mkdir()
+    cv2.imencode(Path(image).suffix, np.full((220, 240, 3), 90, np.uint8))[1].tofile(
+        folder / "images" / image
+    )
+    (folder / "truth" / f"{Path(image).stem}.json").write_text(truth)
+
+
+def truth_text(**mark: object) -> str:
+    hair = {"root": [50, 60], "tip": [90, 60], "kind": "single"} | mark
+    return json.dumps({"size": [240, 220], "um_per_px": 5.0, "hairs": [hair]})
+
+
+@pytest.mark.parametrize("seams", [False, True])
+@pytest.mark.parametrize("mark", [{}, {"hair_id": 1}])
+def test_seams_are_where_the_caller_says_and_edges_where_hands_drew(
+    tmp_path: Path, seams: bool, mark: dict[str, object]
+) -> None:
+    write_annotated(tmp_path, truth_text(**mark))
+    photo = read_annotated(tmp_path, seams=seams)[0]
+    assert photo.seams_px == ((120, 110) if seams else None)
+    assert (photo.edge_um > 0) == (not mark)
+
+
+@pytest.mark.parametrize("image", ["S01 [vertex].png", "a*.PNG", "a.b.jpg"])
+def test_a_photo_is_found_by_its_stem_whatever_is_in_it(tmp_path: Path, image: str) -> None:
+    write_annotated(tmp_path, truth_text(), image)
+    (tmp_path / "images" / f"{Path(image).stem}.txt").write_text("a note")
+    assert read_annotated(tmp_path)[0].name == Path(image).stem
+
+
+@pytest.mark.parametrize(
+    "truth",
+    [
+        "{",
+        "[]",
+        '{"size": [240, 220]}',
+        '{"size": [240, 220], "um_per_px": 5, "hairs": [3]}',
+        truth_text(root=7),
+    ],
+)
+def test_damaged_truth_is_named(tmp_path: Path, truth: str) -> None:
+    write_annotated(tmp_path, truth)
+    with pytest.raises(TrichoscanError, match=r"a\.json: not a truth file"):
+        read_annotated(tmp_path, seams=True)
 
 
 def test_a_folder_without_truth_is_named(tmp_path) -> None:

@@ -44,8 +44,8 @@ def write_results(
     (folder / "geometry").mkdir(parents=True, exist_ok=True)
     with (folder / "images.csv").open("w", newline="") as file:
         table = csv.writer(file)
-        table.writerow(["image", "status", "geometry"])
-        table.writerows([image, "ok", f"geometry/{Path(image).stem}.geojson"] for image in photos)
+        table.writerow(["image", "status", "width_px", "height_px", "geometry"])
+        table.writerows([image, "ok", *SIZE, f"geometry/{Path(image).stem}.geojson"] for image in photos)
     with (folder / "hairs.csv").open("w", newline="") as file:
         table = csv.writer(file)
         table.writerow(["image", "hair_id", "root_x_px", "root_y_px", "tip_x_px", "tip_y_px", "diameter_um"])
@@ -189,6 +189,36 @@ def test_counts_are_compared_photo_by_photo(tmp_path: Path) -> None:
         ("b.jpg", "0", "5"),
     ]
     assert json.loads((tmp_path / "results/evaluation.json").read_text()) == figures
+
+
+def test_truth_without_a_result_is_counted_but_not_judged(tmp_path: Path) -> None:
+    hairs = grid_of_hairs()
+    write_truth(tmp_path / "truth", "b", hairs)
+    figures = judge(tmp_path, hairs, hairs)
+    assert (figures["photos"], figures["recall"], figures["truth_without_result"]) == (1, 1.0, 1)
+
+
+def test_one_truth_for_two_photos_is_refused(tmp_path: Path) -> None:
+    hairs = grid_of_hairs()
+    write_truth(tmp_path / "truth", "a", hairs)
+    write_results(tmp_path / "results", {"left/a.jpg": hairs, "right/a.jpg": []})
+    with pytest.raises(TrichoscanError, match=r"truth of both left/a\.jpg and right/a\.jpg"):
+        evaluate(tmp_path / "results", tmp_path / "truth")
+
+
+@pytest.mark.parametrize("status", ["ok", "failed"])
+def test_truth_of_a_photo_of_another_size_is_refused(tmp_path: Path, status: str) -> None:
+    hairs = grid_of_hairs()
+    write_truth(tmp_path / "truth", "a", hairs)
+    write_results(tmp_path / "results", {"a.jpg": hairs if status == "ok" else []})
+    table = tmp_path / "results/images.csv"
+    size = "640,512" if status == "ok" else ","
+    table.write_text(table.read_text().replace("ok,1280,1024", f"{status},{size}"))
+    if status == "failed":
+        assert evaluate(tmp_path / "results", tmp_path / "truth")["recall"] == 0.0
+        return
+    with pytest.raises(TrichoscanError, match=r"a photo of 1280x1024 px, but a\.jpg has 640x512"):
+        evaluate(tmp_path / "results", tmp_path / "truth")
 
 
 def test_nothing_found_is_no_crash(tmp_path: Path) -> None:

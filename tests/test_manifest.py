@@ -122,10 +122,40 @@ def test_the_pattern_fills_in_where_the_manifest_is_silent(tmp_path: Path) -> No
     entries, unmatched = list_entries([tmp_path], pattern="{subject}_{site}_{visit}")
     by_name = {entry.image: (entry.subject, entry.site, entry.visit) for entry in entries}
     assert by_name["S1_vertex_week0.jpg"] == ("S1", "vertex", "week0")
-    assert by_name["S2_vertex_week0.jpg"] == ("from manifest", "", "")
+    assert by_name["S2_vertex_week0.jpg"] == ("from manifest", "vertex", "week0")
     assert by_name["S3_vertex.jpg"] == ("", "", "")
     assert by_name["S4_left_side_week0.jpg"] == ("", "", ""), "two readings are possible: none is chosen"
     assert sorted(path.name for path in unmatched) == ["S3_vertex.jpg", "S4_left_side_week0.jpg"]
+
+
+def test_a_row_that_tells_no_text_leaves_it_to_the_pattern(tmp_path: Path) -> None:
+    for name in ("S1_vertex.jpg", "odd.jpg", "named.jpg"):
+        (tmp_path / name).touch()
+    manifest(tmp_path, "image,subject,um_per_px\nS1_vertex.jpg,,5\nodd.jpg,,5\nnamed.jpg,S3,5\n")
+    entries, unmatched = list_entries([tmp_path], pattern="{subject}_{site}")
+    by_name = {entry.image: (entry.subject, entry.site, entry.um_per_px) for entry in entries}
+    assert by_name == {
+        "S1_vertex.jpg": ("S1", "vertex", 5.0),
+        "odd.jpg": ("", "", 5.0),
+        "named.jpg": ("S3", "", 5.0),
+    }
+    assert [path.name for path in unmatched] == ["odd.jpg"]
+
+
+def test_a_file_that_has_a_row_is_a_photo_whatever_its_name(folder: Path) -> None:
+    for name in ("c.dat", ".hidden.jpg", "other.dat"):
+        (folder / name).touch()
+    manifest(folder, "image,subject\nc.dat,S1\n.hidden.jpg,S2\na.jpg,S3\n")
+    entries, _ = list_entries([folder])
+    assert {entry.image: entry.subject for entry in entries} == {
+        ".hidden.jpg": "S2",
+        "a.jpg": "S3",
+        "b.jpg": "",
+        "c.dat": "S1",
+        "sub/a.jpg": "",
+    }
+    beside, _ = list_entries([folder / "sub"], manifest=folder / "manifest.csv")
+    assert [entry.image for entry in beside] == ["a.jpg"], "rows of photos that are not asked for"
 
 
 def test_a_pattern_may_hold_a_date(tmp_path: Path) -> None:

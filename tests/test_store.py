@@ -3,6 +3,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -159,6 +161,25 @@ def test_equal_stems_get_distinct_names_and_others_keep_theirs() -> None:
     )
 
 
+@pytest.mark.parametrize("stem", ["x" * 250, "ä" * 125, "x" + "毛" * 83, "\udcff" * 250])
+def test_long_names_are_cut_and_stay_apart(tmp_path: Path, stem: str) -> None:
+    """Stems that make a file name of 255 bytes, the last of them no UTF-8."""
+    *names, short = store.file_names([f"{stem}a.jpg", f"{stem}b.jpg", "short.jpg"])
+    assert short == "short"
+    assert len(set(names)) == 2
+    for name in names:
+        assert store.text_cell(stem).startswith(name[:50])
+        for extension in (".geojson", ".jpg"):
+            assert len(f"{name}{extension}".encode()) <= 255
+            (tmp_path / f"{name}{extension}").touch()
+
+
+@pytest.mark.parametrize("image", ["-2.jpg", "sub/-2.jpg", "=1/+3.png"])
+def test_the_cell_of_the_geometry_is_the_path_of_its_file(image: str) -> None:
+    (name,) = store.file_names([image])
+    assert store.measured_cells(make_analysis(), name, 30.0)["geometry"] == f"geometry/{name}.geojson"
+
+
 def ring_area(ring: list[list[float]]) -> float:
     x, y = np.array(ring).T
     return float(0.5 * np.sum(x[:-1] * y[1:] - x[1:] * y[:-1]))
@@ -205,11 +226,48 @@ def test_a_file_is_whole_or_not_there(tmp_path: Path) -> None:
     assert target.read_text() == "before"
 
 
+def test_temporary_names_differ_within_one_process(tmp_path: Path) -> None:
+    """As they must between two machines on which a process has the same number."""
+    with store.whole_file(tmp_path / "a") as one, store.whole_file(tmp_path / "a") as other:
+        assert one != other
+        one.touch()
+        other.touch()
+
+
+def test_what_a_crash_left_is_swept_after_a_day(tmp_path: Path) -> None:
+    store.prepare(tmp_path, [])
+    for folder in (tmp_path, *(tmp_path / name for name in (".parts", "geometry", "overlays"))):
+        with store.whole_file(folder / "x") as temporary:
+            temporary.touch()
+            fresh = temporary.with_name(temporary.name.replace("-", "-1", 1))
+            stale = temporary.with_name(temporary.name.replace("-", "-2", 1))
+        foreign = folder / ".mine.tmp"
+        for path in (fresh, stale, foreign):
+            path.touch()
+        for path in (stale, foreign):
+            os.utime(path, (time.time() - 2 * 86400,) * 2)
+        store.prepare(tmp_path, [])
+        assert fresh.exists() and foreign.exists() and not stale.exists()
+
+
 def test_foreign_files_are_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "images.csv").write_text("someone's own")
     with pytest.raises(TrichoscanError, match=r"images\.csv.*another folder"):
         store.prepare(tmp_path, [])
     assert (tmp_path / "images.csv").read_text() == "someone's own"
+
+
+@pytest.mark.parametrize("named", ["photos", "photos/a.jpg", "photos/sub", "photos/sub/b.jpg"])
+def test_results_may_lie_in_the_photos_but_not_around_them(tmp_path: Path, named: str) -> None:
+    (tmp_path / "photos" / "sub").mkdir(parents=True)
+    for name in ("a.jpg", "sub/b.jpg"):
+        (tmp_path / "photos" / name).touch()
+    path = tmp_path / named
+    for out in path.parents[: len(Path(named).parts)]:
+        with pytest.raises(TrichoscanError, match="the photos lie in it: name another folder, such as"):
+            store.prepare(out, [path])
+        assert not (out / ".parts").exists()
+    store.prepare((path if path.is_dir() else path.parent) / "results", [path])
 
 
 @pytest.mark.parametrize("case", ["file", "photos"])
@@ -229,7 +287,7 @@ def test_only_what_was_written_for_photos_that_are_gone_is_removed(tmp_path: Pat
     for name in ("a", "b", "mine"):
         (tmp_path / "geometry" / f"{name}.geojson").write_text("{}")
         (tmp_path / "overlays" / f"{name}.jpg").write_text("")
-    store.remove_parts(tmp_path, keep=[entry("a.jpg")])
+    assert store.remove_parts(tmp_path, keep=[entry("a.jpg")]) == 1
     assert {path.name for path in (tmp_path / "geometry").iterdir()} == {"a.geojson", "mine.geojson"}
     assert {path.name for path in (tmp_path / "overlays").iterdir()} == {"a.jpg", "mine.jpg"}
     assert store.read_part(tmp_path, "a.jpg") is not None

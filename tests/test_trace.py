@@ -10,27 +10,26 @@ from trichoscan.learn.labels import LabelledHair, label_maps
 from trichoscan.records import Hair, Segmentation
 from trichoscan.segment.candidates import DEFAULT_THRESHOLDS, to_px
 from trichoscan.segment.network import REACH_UNIT_CELLS
+from trichoscan.segment.peaks import find_peaks, one_each
 from trichoscan.segment.trace import trace
 
 SHAPE = (200, 240)
 PX_PER_CELL = 2.0
 
 
-def maps_of(paths: list[NDArray[np.float64]]) -> Segmentation:
-    labels = label_maps([LabelledHair(p) for p in paths], SHAPE)
-    return Segmentation(
-        root=labels["root"],
-        tip=labels["tip"],
-        bend=labels["bend"],
-        reach=np.nan_to_num(labels["reach"]) * np.float32(REACH_UNIT_CELLS),
-        shaft=np.nan_to_num(labels["shaft"]),
-        px_per_cell=PX_PER_CELL,
-        thresholds=DEFAULT_THRESHOLDS,
-    )
+def maps_of(paths: list[NDArray[np.float64]]) -> dict[str, NDArray[np.float32]]:
+    maps = label_maps([LabelledHair(p) for p in paths], SHAPE)
+    return maps | {"reach": np.nan_to_num(maps["reach"]) * np.float32(REACH_UNIT_CELLS)}
+
+
+def segmented(maps: dict[str, NDArray[np.float32]]) -> Segmentation:
+    roots, tips = (one_each(find_peaks(maps, name, DEFAULT_THRESHOLDS[name])) for name in ("root", "tip"))
+    shaft = (255 * np.nan_to_num(maps["shaft"])).astype(np.uint8)
+    return Segmentation(roots, tips, shaft, PX_PER_CELL, DEFAULT_THRESHOLDS)
 
 
 def traced(paths: list[NDArray[np.float64]]) -> tuple[Hair, ...]:
-    return trace(maps_of(paths), np.ones((2 * SHAPE[0], 2 * SHAPE[1]), bool))
+    return trace(segmented(maps_of(paths)), np.ones((2 * SHAPE[0], 2 * SHAPE[1]), bool))
 
 
 def straight(x: float, y: float, degrees: float, length: float) -> NDArray[np.float64]:
@@ -100,7 +99,7 @@ def test_a_curved_hair_is_followed_to_its_tip(turn: float) -> None:
 
 
 def test_a_hair_that_leaves_the_photo_is_cut_by_the_edge() -> None:
-    hairs = trace(maps_of([straight(200, 100, 0, 80)]), np.ones((400, 480), bool))
+    hairs = trace(segmented(maps_of([straight(200, 100, 0, 80)])), np.ones((400, 480), bool))
     assert len(hairs) == 1
     assert "cut_by_edge" in hairs[0].flags
 
@@ -109,7 +108,7 @@ def test_what_lies_outside_of_the_usable_mask_is_no_hair() -> None:
     usable = np.ones((400, 480), bool)
     usable[:, :200] = False
     paths = [straight(50, 100, 90, 40), straight(180, 100, 90, 40)]
-    assert len(trace(maps_of(paths), usable)) == 1
+    assert len(trace(segmented(maps_of(paths)), usable)) == 1
 
 
 def test_empty_maps_have_no_hair() -> None:
@@ -138,8 +137,8 @@ def test_a_shaft_that_enters_from_the_edge_is_told_but_not_rooted() -> None:
 
 def test_a_shaft_whose_tip_cannot_be_seen_says_so() -> None:
     maps = maps_of([straight(100, 80, 20, 60)])
-    maps.tip[:] = 0
-    hairs = trace(maps, np.ones((400, 480), bool))
+    maps["tip"][:] = 0
+    hairs = trace(segmented(maps), np.ones((400, 480), bool))
     assert len(hairs) == 1
     assert hairs[0].flags == ("tip_not_seen",)
 

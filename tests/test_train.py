@@ -73,6 +73,52 @@ def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path: Path, monkeypatch: 
     assert whole.config["split"]["held_out"] == []
 
 
+@pytest.fixture
+def tiny_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Folder of a finished run of two steps."""
+    monkeypatch.setattr(export, "PHANTOM_VALIDATION", 1)
+    train(config(tmp_path / "run", steps=2), log=lambda line: None)
+    return tmp_path / "run"
+
+
+def test_a_finished_run_goes_straight_on_to_the_weights(tiny_run: Path) -> None:
+    lines: list[str] = []
+    before = load_weights(tiny_run / "weights" / "tiny").sha256
+    assert load_weights(train(config(tiny_run, steps=1), log=lines.append)).sha256 == before
+    assert "2 steps are done already" in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"crop_px": 96}, "crop px"),
+        ({"batch": 2}, "batch"),
+        ({"seed": 7}, "seed"),
+        ({"phantom_share": 0.5}, "phantom share"),
+        ({"photos": "more"}, "photos"),
+    ],
+)
+def test_a_run_does_not_go_on_with_other_crops(tiny_run: Path, changes: dict[str, object], told: str) -> None:
+    if "photos" in changes:
+        (tiny_run / "truth").mkdir()
+        (tiny_run / "truth" / "a.json").write_text("{}")
+        changes = {"photos": tiny_run, "held_out": 0, "validation": 0}
+    with pytest.raises(TrichoscanError, match=rf"run: .* other {told}: give another --out"):
+        train(config(tiny_run, **changes), log=lambda line: None)
+
+
+def test_weights_tell_nothing_of_the_machine(tiny_run: Path) -> None:
+    first = tiny_run / "checkpoint.pt"
+    later = config(tiny_run.parent / "later", steps=1, start_from=first)
+    folder = train(later, log=lambda line: None)
+    stored = load_weights(folder).config
+    assert (stored["training"]["out"], stored["training"]["start_from"]) == ("later", "checkpoint.pt")
+    assert stored["widths"] == [32, 64, 128, 192]
+    card = (folder / "CARD.md").read_text()
+    assert "begun from the weights in checkpoint.pt" in card
+    assert str(tiny_run.parent) not in card + (folder / "config.json").read_text()
+
+
 def test_held_out_photos_are_listed_and_not_read(fdu: Path, tmp_path: Path) -> None:
     from trichoscan.learn.train import _split
 

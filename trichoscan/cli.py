@@ -194,6 +194,12 @@ def train(
     seed: Annotated[int, typer.Option(min=0)] = 1,
     device: DeviceOption = "auto",
     resume: Annotated[bool, typer.Option(help="Go on from the checkpoint in the folder.")] = True,
+    seams: Annotated[
+        bool,
+        typer.Option(
+            "--seams", help="The hair vectors were cut at the photos' middle lines: learn nothing there."
+        ),
+    ] = False,
     debug: DebugOption = False,
 ) -> None:
     """Make weights from photos with hair vectors and from phantoms."""
@@ -201,7 +207,9 @@ def train(
         from trichoscan.learn.train import TrainConfig
         from trichoscan.learn.train import train as make_weights
 
-        config = TrainConfig(photos, out, name=name, steps=steps, seed=seed, device=device, resume=resume)
+        config = TrainConfig(
+            photos, out, name=name, steps=steps, seed=seed, device=device, resume=resume, seams=seams
+        )
         typer.echo(f"weights in {make_weights(config, _say)}")
 
 

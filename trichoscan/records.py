@@ -1,7 +1,7 @@
 """The records that travel between the stages; numpy only.
 
 Letters for shapes: H, W rows and columns of a photo in px; h, w rows and columns of the network's
-maps; C channels; N points of a path; K hairs of a photo.
+maps; S channels; N points of a path; K hairs or peaks of a photo.
 
 Points are (x, y) in px; the origin is the centre of the photo's top-left pixel. Angles are in
 radians, measured from +x towards +y (clockwise on the screen). Arrays are never changed in place.
@@ -132,34 +132,58 @@ class Quality:
 
 
 @dataclass(frozen=True, eq=False)
-class Segmentation:
-    """The network's maps over one photo; see `segment.network` for what each means.
+class Peaks:
+    """K peaks of a map of the network that is split over direction, best first.
 
     Attributes
     ----------
-    root, tip : (D, h, w) float32
-        Probability that a hair shaft leaves the skin here (ends here), split over D directions of
-        the shaft from root to tip: channel d stands for angle 2 pi d / D.
-    bend : (D, h, w) float32
-        Beside a root peak of channel d: angle of root to tip less that of the channel, rad.
-    reach : (D, h, w) float32
-        Beside a root peak of channel d: distance from root to tip in map px.
-    shaft : (S, h, w) float32
-        Probability of a shaft's centre line, split over S orientations: channel s stands for
-        pi s / S.
+    at : (K, 2) float64
+        (x, y), map cells; the centre of the top-left cell is (0, 0).
+    angle : (K,) float64
+        Direction of the shaft, root to tip, rad.
+    score : (K,) float64
+        Height of the peak, 0-1.
+    reach : (K,) float64
+        Of a root: distance, cells, at which the network expects the tip; NaN for tips.
+    """
+
+    at: NDArray[np.float64]
+    angle: NDArray[np.float64]
+    score: NDArray[np.float64]
+    reach: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        """Number of peaks."""
+        return len(self.score)
+
+    def take(self, index: NDArray[np.int64] | NDArray[np.intp] | NDArray[np.bool_]) -> Peaks:
+        """Those of `index`, in its order."""
+        return Peaks(self.at[index], self.angle[index], self.score[index], self.reach[index])
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """What the network sees on one photo; see `segment.network` for its maps.
+
+    Attributes
+    ----------
+    roots, tips : Peaks
+        Where a hair shaft may leave the skin, and where one may end.
+    shaft : (S, h, w) uint8
+        Probability, 0-255, of a shaft's centre line, split over S orientations: channel s stands
+        for pi s / S.
     px_per_cell : float
-        Photo px per map cell: cell (i, j) covers photo point ((j + 0.5) * px_per_cell - 0.5, ...).
-    thresholds : mapping of str to float
+        Photo px per map cell: the centre of cell (x, y) is photo point
+        ((x + 0.5) * px_per_cell - 0.5, (y + 0.5) * px_per_cell - 0.5).
+    thresholds : dict of str to float
         Operating points of tracing, stored with the weights.
     flags : tuple of str
         Keys of `PHOTO_FLAGS`.
     """
 
-    root: NDArray[np.float32]
-    tip: NDArray[np.float32]
-    bend: NDArray[np.float32]
-    reach: NDArray[np.float32]
-    shaft: NDArray[np.float32]
+    roots: Peaks
+    tips: Peaks
+    shaft: NDArray[np.uint8]
     px_per_cell: float
     thresholds: dict[str, float] = field(default_factory=dict)
     flags: tuple[str, ...] = ()

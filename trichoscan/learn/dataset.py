@@ -1,17 +1,18 @@
 """Training crops: real photos with hand-drawn hairs and phantoms, augmented, with label maps.
 
 What the annotation does not cover has weight 0: beyond the photo's edge, beside it (hairs there are
-often left out), and wherever a hair would cross one of the seams along which the annotation of
-shared/data/fdu was cut.
+often left out), and, where the caller says that the annotation was cut along the photo's middle lines,
+wherever a hair would cross one of these seams.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from trichoscan.learn.augment import augment_pixels
 from trichoscan.learn.labels import LabelledHair, label_maps
 from trichoscan.phantom.draw import draw_phantom
-from trichoscan.photo.read import read_photo
+from trichoscan.photo.read import EXTENSIONS, read_photo
 from trichoscan.records import TrichoscanError
 from trichoscan.segment.network import CELL_PX, DIRECTIONS, ORIENTATIONS, WORKING_UM_PER_PX
 
@@ -93,7 +94,9 @@ def split_by_name(stems: Sequence[str], held_out: int, validation: int) -> dict[
     }
 
 
-def read_annotated(folder: Path, stems: Sequence[str] | None = None) -> list[AnnotatedPhoto]:
+def read_annotated(
+    folder: Path, stems: Sequence[str] | None = None, *, seams: bool = False
+) -> list[AnnotatedPhoto]:
     """Read photos of `folder`/images with hairs in `folder`/truth.
 
     Parameters
@@ -101,44 +104,65 @@ def read_annotated(folder: Path, stems: Sequence[str] | None = None) -> list[Ann
     folder : Path
     stems : sequence of str, optional
         Only these; all by default.
+    seams : bool
+        Whether the annotation was cut along the photo's middle lines, as in shared/data/fdu.
 
     Raises
     ------
     TrichoscanError
-        Where the folder has no truth, or a truth file has no photo.
+        Where the folder has no truth, or a truth file is damaged or has no photo.
     """
     files = sorted((folder / "truth").glob("*.json"))
     if not files:
         raise TrichoscanError(f"{folder}: no truth/*.json here; give a folder with images/ and truth/")
     wanted = None if stems is None else set(stems)
-    return [_read_one(folder, f) for f in files if wanted is None or f.stem in wanted]
+    photos = _photos_by_stem(folder / "images")
+    return [_read_one(f, photos, seams) for f in files if wanted is None or f.stem in wanted]
 
 
-def _read_one(folder: Path, truth_file: Path) -> AnnotatedPhoto:
-    truth = json.loads(truth_file.read_text())
-    image = next((folder / "images").glob(f"{truth_file.stem}.*"), None)
-    if image is None:
+def _photos_by_stem(images: Path) -> dict[str, Path]:
+    """Photo of each stem; of several, that whose extension comes first in the alphabet."""
+    files = [f for f in images.iterdir() if f.suffix.lower() in EXTENSIONS] if images.is_dir() else []
+    files.sort(key=lambda f: (f.suffix.lower(), f.suffix), reverse=True)
+    return {f.stem: f for f in files}
+
+
+def _read_one(truth_file: Path, photos: Mapping[str, Path], seams: bool) -> AnnotatedPhoto:
+    if truth_file.stem not in photos:
         raise TrichoscanError(
-            f"{truth_file}: no photo of this name in {folder / 'images'}; add it or remove the truth"
+            f"{truth_file}: no photo of this name in {truth_file.parents[1] / 'images'}; "
+            "add it or remove the truth"
         )
-    by_hand = not any("hair_id" in h for h in truth["hairs"])
-    width, height = truth["size"]
-    hairs = tuple(
-        LabelledHair(
-            np.asarray(h.get("path", [h["root"], h["tip"]]), float),
-            root_visible=h.get("root_visible", True),
-            tip_visible=not h.get("cut_by_edge", False),
-        )
-        for h in truth["hairs"]
-        if h["kind"] != "abnormal"
-    )
+    try:
+        truth = json.loads(truth_file.read_text(encoding="utf-8"))
+        width, height = truth["size"]
+        um_per_px = float(truth["um_per_px"])
+        by_hand = not any("hair_id" in mark for mark in truth["hairs"])
+        hairs = tuple(_labelled(mark) for mark in truth["hairs"] if mark["kind"] != "abnormal")
+        seams_px = (width / 2, height / 2) if seams else None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise TrichoscanError(
+            f"{truth_file}: not a truth file ({error!r}): write it as 'trichoscan phantom' does, or remove it"
+        ) from None
     return AnnotatedPhoto(
         truth_file.stem,
-        read_photo(image).pixels,
-        float(truth["um_per_px"]),
+        read_photo(photos[truth_file.stem]).pixels,
+        um_per_px,
         hairs,
-        seams_px=(width / 2, height / 2) if by_hand else None,
+        seams_px=seams_px,
         edge_um=EDGE_UM if by_hand else 0.0,
+    )
+
+
+def _labelled(mark: Mapping[str, Any]) -> LabelledHair:
+    """Hair of one mark of a truth file."""
+    path = np.asarray(mark.get("path") or [mark["root"], mark["tip"]], float)
+    if path.ndim != 2 or path.shape[1] != 2:
+        raise ValueError(f"a path of shape {path.shape}")
+    return LabelledHair(
+        path,
+        root_visible=mark.get("root_visible", True),
+        tip_visible=not mark.get("cut_by_edge", False),
     )
 
 

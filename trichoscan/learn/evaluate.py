@@ -16,12 +16,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from trichoscan.learn.labels import point_along
 from trichoscan.learn.pairing import EDGE_PX, near_edge, near_seam, pair_hairs
 from trichoscan.records import TrichoscanError
 from trichoscan.study.store import whole_file
 
 Direction = Literal["chord", "start"]
 
+NEEDED_COLUMNS = {
+    "images.csv": ("image", "status", "width_px", "height_px", "geometry"),
+    "hairs.csv": ("image", "hair_id", "root_x_px", "root_y_px", "tip_x_px", "tip_y_px", "diameter_um"),
+}
 START_UM = 400.0
 """Direction "start" is that of the first 0.4 mm from the root, before a long hair curves away."""
 
@@ -104,22 +109,32 @@ def evaluate(
         count_bias_percent (of the total), count_error_percent (mean of the absolute error by photo),
         count_r (correlation over photos), root_error_median_um, angle_error_median_deg, thin_recall,
         diameters, diameter_bias_um, diameter_error_um (mean absolute), diameter_slope (measured on
-        true). None where there is nothing to compute it from.
+        true), truth_without_result (truth files of which no photo is in the results: not judged).
+        None where there is nothing to compute it from.
 
     Raises
     ------
     TrichoscanError
-        If a folder or table is missing or damaged, or no photo has truth.
+        If a folder or table is missing or damaged, no photo has truth, two photos would be judged by
+        one truth file, or a photo is not of its truth's size.
     """
     folder = truth / "truth" if (truth / "truth").is_dir() else truth
     images, hairs = _read_results(results, "images.csv"), _read_results(results, "hairs.csv")
     hairs_of = {str(image): table for image, table in hairs.groupby("image", sort=False)}
     scores = []
+    judged_by: dict[Path, str] = {}
     for row in images.itertuples(index=False):
         file = _truth_file(folder, str(row.image))
         if file is None:
             continue
+        if file in judged_by:
+            raise TrichoscanError(
+                f"{file}: truth of both {judged_by[file]} and {row.image}: put it under the photo's folder"
+            )
+        judged_by[file] = str(row.image)
         size_px, um_per_px, true = _read_truth(file, seams=seams, direction=direction)
+        if row.status == "ok":
+            _check_size(file, str(row.image), size_px, (str(row.width_px), str(row.height_px)))
         table = hairs_of.get(str(row.image), hairs.iloc[:0])
         paths = _paths(results, str(row.geometry)) if direction == "start" and row.geometry else {}
         found = _found_hairs(table, paths, size_px, um_per_px, seams=seams)
@@ -128,9 +143,18 @@ def evaluate(
         raise TrichoscanError(
             f"{folder}: no truth for any photo of {results}: it is looked for as <image stem>.json"
         )
-    summary = summarize_scores(scores)
+    without = set(folder.rglob("*.json")) - set(judged_by)
+    summary = summarize_scores(scores) | {"truth_without_result": len(without)}
     _write(results, scores, summary)
     return summary
+
+
+def _check_size(file: Path, image: str, true_px: tuple[int, int], measured_px: tuple[str, str]) -> None:
+    if measured_px != tuple(str(side) for side in true_px):
+        raise TrichoscanError(
+            f"{file}: of a photo of {true_px[0]}x{true_px[1]} px, but {image} has "
+            f"{measured_px[0]}x{measured_px[1]}: give the truth of the photos as they were measured"
+        )
 
 
 def _read_results(results: Path, name: str) -> pd.DataFrame:
@@ -144,6 +168,11 @@ def _read_results(results: Path, name: str) -> pd.DataFrame:
         raise TrichoscanError(
             f"{results / name}: cannot be read ({error}): run 'trichoscan analyze' again"
         ) from None
+    missing = [column for column in NEEDED_COLUMNS[name] if column not in table]
+    if missing:
+        raise TrichoscanError(
+            f"{results / name}: no column {', '.join(missing)}: run 'trichoscan analyze' again"
+        )
     return table
 
 
@@ -169,7 +198,7 @@ def _read_truth(file: Path, *, seams: bool, direction: Direction) -> tuple[tuple
         diameter_um = np.array([mark.get("diameter_um") or np.nan for mark in marks], float)
         if direction == "start":
             paths = [np.array(mark.get("path") or [mark["root"], mark["tip"]], float) for mark in marks]
-            tip_px = np.array([_point_at(path, START_UM / um_per_px) for path in paths]).reshape(-1, 2)
+            tip_px = np.array([point_along(path, START_UM / um_per_px) for path in paths]).reshape(-1, 2)
             far_px = np.array([path[-1] for path in paths]).reshape(-1, 2)
         else:
             far_px = tip_px
@@ -196,7 +225,7 @@ def _found_hairs(
     tip_px = far_px.copy()
     for index, hair_id in enumerate(table["hair_id"].astype(int)):
         if hair_id in paths:
-            tip_px[index] = _point_at(paths[hair_id], START_UM / um_per_px)
+            tip_px[index] = point_along(paths[hair_id], START_UM / um_per_px)
     diameter_um = pd.to_numeric(table["diameter_um"], errors="coerce").to_numpy(float)
     ignored = near_edge(root_px, size_px, EDGE_PX)
     if seams:
@@ -214,12 +243,6 @@ def _paths(results: Path, geometry: str) -> dict[int, NDArray[np.float64]]:
         ) from None
     lines = [feature for feature in features if feature["geometry"]["type"] == "LineString"]
     return {line["properties"]["hair_id"]: np.array(line["geometry"]["coordinates"], float) for line in lines}
-
-
-def _point_at(path_px: NDArray[np.float64], distance_px: float) -> NDArray[np.float64]:
-    """Point of an (N, 2) path at a distance along it from its first point, or its end."""
-    along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(path_px, axis=0).T))])
-    return np.array([np.interp(distance_px, along, axis) for axis in path_px.T])
 
 
 def _vectors(hairs: HairSet) -> NDArray[np.float64]:

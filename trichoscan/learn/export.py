@@ -25,10 +25,9 @@ from trichoscan.learn.operating import (
     try_photos,
 )
 from trichoscan.learn.train import TrainConfig
-from trichoscan.records import Photo
 from trichoscan.segment.candidates import DEFAULT_THRESHOLDS
-from trichoscan.segment.infer import Weights, load_weights, segment
-from trichoscan.segment.network import CHANNELS, WORKING_UM_PER_PX, HairNet
+from trichoscan.segment.infer import Weights, load_weights, run_tile
+from trichoscan.segment.network import WORKING_UM_PER_PX, HairNet
 
 PHANTOM_VALIDATION = 24
 """Phantoms on which operating points are chosen where there are no real photos."""
@@ -65,11 +64,11 @@ def export_weights(
     stored = {
         "name": config.name,
         "sha256": hashlib.sha256(data).hexdigest(),
-        "widths": [32, 64, 128, 192],
+        "widths": list(network.widths),
         "working_um_per_px": WORKING_UM_PER_PX,
         "thresholds": DEFAULT_THRESHOLDS,
         "count_cv": 0.1,
-        "training": json.loads(json.dumps(asdict(config), default=str)),
+        "training": _training(config),
         "split": split,
     }
     _write_config(folder, stored)
@@ -86,6 +85,16 @@ def export_weights(
     return folder
 
 
+def _training(config: TrainConfig) -> dict[str, Any]:
+    """`config` for strangers: names of folders rather than where they lie on this machine."""
+    photos, start_from = config.photos, config.start_from
+    return asdict(config) | {
+        "photos": None if photos is None else photos.resolve().name,
+        "out": config.out.resolve().name,
+        "start_from": None if start_from is None else start_from.name,
+    }
+
+
 def _write_config(folder: Path, stored: dict[str, Any]) -> None:
     (folder / "config.json").write_text(json.dumps(stored, indent=1) + "\n")
 
@@ -93,7 +102,7 @@ def _write_config(folder: Path, stored: dict[str, Any]) -> None:
 def _validation(config: TrainConfig, split: dict[str, list[str]]) -> list[AnnotatedPhoto]:
     """Photos on which to choose; phantoms of seeds that training does not reach, where there are none."""
     if config.photos is not None:
-        return read_annotated(config.photos, split["validation"])
+        return read_annotated(config.photos, split["validation"], seams=config.seams)
     rng = np.random.default_rng([config.seed, 2**32 - 1])
     return [phantom_photo(2**31 + i, 640, rng) for i in range(PHANTOM_VALIDATION)]
 
@@ -125,11 +134,9 @@ def golden_pixels() -> NDArray[np.uint8]:
 
 
 def _write_golden(folder: Path, weights: Weights) -> None:
-    photo = Photo(golden_pixels(), WORKING_UM_PER_PX, "option")
-    maps = segment(photo, np.ones((128, 128), bool), weights, "cpu")
-    np.savez_compressed(
-        folder / "golden.npz", **{name: getattr(maps, name).astype(np.float16) for name in CHANNELS}
-    )
+    maps = run_tile(golden_pixels(), weights.network.cpu(), torch.device("cpu"))
+    halves: dict[str, Any] = {name: value.astype(np.float16) for name, value in maps.items()}
+    np.savez_compressed(folder / "golden.npz", **halves)
 
 
 CARD = """# {name}
@@ -140,7 +147,7 @@ diagnose.
 ## Trained on
 {data}
 
-{steps} steps of {batch} crops of {crop_px} px at {working_um_per_px} um per px, seed {seed}.
+{steps} steps of {batch} crops of {crop_px} px at {working_um_per_px} um per px, seed {seed}{before}.
 
 ## Split
 By the sha256 of the photo's name; each photo is another person. {train} for training, {validation} for
@@ -148,7 +155,7 @@ operating points, {held_out} held out: never trained on, never used for a choice
 
 ## On the validation photos
 The operating point was chosen on them, so these figures flatter. Those of the held-out photos are in
-docs/accuracy.md.
+the README.
 
 | measure | value |
 |---|---|
@@ -175,6 +182,7 @@ def _card(stored: dict[str, Any]) -> str:
     return CARD.format(
         **{name: training[name] for name in ("steps", "batch", "crop_px", "seed")},
         **counts,
+        before=f"; begun from the weights in {start_from}" if (start_from := training["start_from"]) else "",
         name=stored["name"],
         working_um_per_px=stored["working_um_per_px"],
         data=REAL_DATA.format(train=counts["train"], share=100 * training["phantom_share"])

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trichoscan.segment.network import DIRECTIONS, ORIENTATIONS, REACH_UNIT_CELLS
+from trichoscan.segment.peaks import wrap
 
 PEAK_SIGMA_CELLS = 1.5
 """Spread of a root or tip peak, 16 um: roots drawn by hand are right to about 20 um."""
@@ -40,22 +41,17 @@ class LabelledHair:
     tip_visible: bool = True
 
 
-def _point_along(path: NDArray[np.float64], distance: float) -> NDArray[np.float64]:
-    """Point of `path` at `distance` from its start, or its end where it is shorter."""
+def point_along(path: NDArray[np.float64], distance: float) -> NDArray[np.float64]:
+    """Point of an (N, 2) path at `distance` along it from its start, or its end where it is shorter."""
     along = np.concatenate([[0.0], np.hypot(*np.diff(path, axis=0).T).cumsum()])
     return np.array([np.interp(distance, along, path[:, 0]), np.interp(distance, along, path[:, 1])])
 
 
 def end_directions(path: NDArray[np.float64], chord: float = CHORD_CELLS) -> tuple[float, float]:
     """Direction, rad, in which a path leaves its root, and in which it arrives at its tip."""
-    leaving = _point_along(path, chord) - path[0]
-    arriving = path[-1] - _point_along(path[::-1], chord)
+    leaving = point_along(path, chord) - path[0]
+    arriving = path[-1] - point_along(path[::-1], chord)
     return float(np.arctan2(leaving[1], leaving[0])), float(np.arctan2(arriving[1], arriving[0]))
-
-
-def _turn(angle: NDArray[np.float64] | float) -> NDArray[np.float64]:
-    """Wrap to [-pi, pi)."""
-    return (np.asarray(angle) + np.pi) % (2 * np.pi) - np.pi
 
 
 class _Peaks:
@@ -76,7 +72,7 @@ class _Peaks:
         y0, y1 = max(centre[1] - r, 0), min(centre[1] + r + 1, h)
         dx, dy = np.arange(x0, x1) - at[0], np.arange(y0, y1) - at[1]
         near = np.exp(-(dx[None] ** 2 + dy[:, None] ** 2) / (2 * PEAK_SIGMA_CELLS**2))
-        off = _turn(direction - 2 * np.pi * np.arange(DIRECTIONS) / DIRECTIONS)
+        off = wrap(direction - 2 * np.pi * np.arange(DIRECTIONS) / DIRECTIONS)
         toward = np.exp(-(off**2) / (2 * PEAK_SIGMA_RAD**2))
         peak = toward[:, None, None] / toward.max() * (near / near.max())
         window = np.s_[:, y0:y1, x0:x1]

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -64,6 +65,8 @@ class TrainConfig:
         Go on from the checkpoint in `out` if there is one.
     start_from : Path or None
         Checkpoint whose weights to begin with.
+    seams : bool
+        Whether the annotation was cut along the photos' middle lines, as in shared/data/fdu.
     """
 
     photos: Path | None
@@ -80,6 +83,7 @@ class TrainConfig:
     device: str = "auto"
     resume: bool = True
     start_from: Path | None = None
+    seams: bool = False
 
 
 EMA_STEPS = 200
@@ -96,7 +100,7 @@ class Crops(Dataset[dict[str, Tensor]]):
 
     def __len__(self) -> int:
         """Crops left in the run."""
-        return self.config.steps * self.config.batch - self.first
+        return max(self.config.steps * self.config.batch - self.first, 0)
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
         """Draw, cut and augment one crop."""
@@ -171,7 +175,7 @@ def train(config: TrainConfig, log: Callable[[str], None] = print) -> Path:
     Raises
     ------
     TrichoscanError
-        Where there is nothing to train on.
+        Where there is nothing to train on, or `out` holds a run on other crops.
     """
     from trichoscan.learn.export import export_weights
 
@@ -181,8 +185,39 @@ def train(config: TrainConfig, log: Callable[[str], None] = print) -> Path:
     keep_freed_memory()
     config.out.mkdir(parents=True, exist_ok=True)
     split = _split(config)
-    photos = read_annotated(config.photos, split["train"]) if config.photos else []
-    model, mean_model, optimizer, step = _start(config, device)
+    run = _run_of(config, split["train"])
+    model, mean_model, optimizer, step = _start(config, run, device)
+    if step < config.steps:
+        _go_on(model, mean_model, optimizer, step, config, run, device, log)
+    else:
+        log(f"{config.out}: {step} steps are done already; on to the operating points")
+    return export_weights(mean_model, config, split, config.out / "weights" / config.name, log)
+
+
+def _run_of(config: TrainConfig, photos: list[str]) -> dict[str, Any]:
+    """What the crops of a run depend on; a checkpoint goes on only with the same."""
+    return {
+        "photos": photos,
+        "crop_px": config.crop_px,
+        "batch": config.batch,
+        "seed": config.seed,
+        "phantom_share": config.phantom_share,
+        "seams": config.seams,
+    }
+
+
+def _go_on(
+    model: HairNet,
+    mean_model: HairNet,
+    optimizer: torch.optim.Optimizer,
+    step: int,
+    config: TrainConfig,
+    run: dict[str, Any],
+    device: torch.device,
+    log: Callable[[str], None],
+) -> None:
+    """All steps from number `step` on, with a checkpoint now and then and at the end."""
+    photos = read_annotated(config.photos, run["photos"], seams=config.seams) if config.photos else []
     crops = Crops(photos, config, first=step * config.batch)
     workers = 1 if device.type == "cpu" else 12
     loader = DataLoader(crops, config.batch, num_workers=workers, prefetch_factor=4)
@@ -198,8 +233,7 @@ def train(config: TrainConfig, log: Callable[[str], None] = print) -> Path:
                 + "  ".join(f"{k} {v:.3f}" for k, v in mean.items())
             )
         if step % CHECKPOINT_STEPS == 0 or step == config.steps:
-            _save(config.out / "checkpoint.pt", model, mean_model, optimizer, step)
-    return export_weights(mean_model, config, split, config.out / "weights" / config.name, log)
+            _save(config.out / "checkpoint.pt", model, mean_model, optimizer, step, run)
 
 
 def _split(config: TrainConfig) -> dict[str, list[str]]:
@@ -209,13 +243,16 @@ def _split(config: TrainConfig) -> dict[str, list[str]]:
     return split_by_name(stems, config.held_out, config.validation)
 
 
-def _start(config: TrainConfig, device: torch.device) -> tuple[HairNet, HairNet, torch.optim.Optimizer, int]:
+def _start(
+    config: TrainConfig, run: dict[str, Any], device: torch.device
+) -> tuple[HairNet, HairNet, torch.optim.Optimizer, int]:
     torch.manual_seed(config.seed)
     model, mean_model = HairNet().to(device), HairNet().to(device)
     optimizer = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=0.02)
     checkpoint, step = config.out / "checkpoint.pt", 0
     if config.resume and checkpoint.exists():
         state = torch.load(checkpoint, map_location=device, weights_only=True)
+        _check_same_run(config.out, state.get("run", {}), run)
         model.load_state_dict(state["model"])
         mean_model.load_state_dict(state["mean_model"])
         optimizer.load_state_dict(state["optimizer"])
@@ -227,6 +264,15 @@ def _start(config: TrainConfig, device: torch.device) -> tuple[HairNet, HairNet,
     else:
         mean_model.load_state_dict(model.state_dict())
     return model, mean_model, optimizer, step
+
+
+def _check_same_run(out: Path, earlier: dict[str, Any], run: dict[str, Any]) -> None:
+    changed = [name.replace("_", " ") for name, value in run.items() if earlier.get(name) != value]
+    if changed:
+        raise TrichoscanError(
+            f"{out}: the checkpoint here is of a run with other {', '.join(changed)}: "
+            "give another --out, or --no-resume to begin anew"
+        )
 
 
 def _step(
@@ -272,13 +318,19 @@ def _follow(mean_model: HairNet, model: HairNet, step: int) -> None:
 
 
 def _save(
-    path: Path, model: HairNet, mean_model: HairNet, optimizer: torch.optim.Optimizer, step: int
+    path: Path,
+    model: HairNet,
+    mean_model: HairNet,
+    optimizer: torch.optim.Optimizer,
+    step: int,
+    run: dict[str, Any],
 ) -> None:
     state = {
         "model": model.state_dict(),
         "mean_model": mean_model.state_dict(),
         "optimizer": optimizer.state_dict(),
         "step": step,
+        "run": run,
     }
     part = path.with_suffix(".part")
     torch.save(state, part)

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from trichoscan.records import Segmentation
+from trichoscan.records import Peaks, Segmentation
 from trichoscan.segment.link import TIP_GAP_CELLS, assign_tips
 from trichoscan.segment.march import ShaftMap, march
-from trichoscan.segment.peaks import Peaks, find_peaks, wrap
+from trichoscan.segment.peaks import wrap
 
 LONGEST_CELLS = 900.0
 """Hairs are followed for 10 mm at most, more than any photo shows of one."""
@@ -24,6 +24,10 @@ SUPPORT_SPACING_CELLS, SUPPORT_POINTS = 1.5, 40
 FIELD_CELLS = 150.0
 """Hairs within about this distance (1.6 mm, SD of a Gaussian) lean one way; of 80-300 the best on validation
 photos, by little."""
+TIP_STRAIGHT_CELLS = 8.0
+"""The last 90 um to a tip are drawn straight, so that a tip beside the followed shaft makes no kink."""
+BACKWARDS_CELLS, BACKWARDS_COSINE = 12.0, -0.8
+"""A hair that begins this near another's tip and runs back along it is that hair, read backwards."""
 
 FEATURES = ("root", "tip", "shaft", "field")
 DEFAULT_THRESHOLDS = {
@@ -74,21 +78,17 @@ class Candidates:
 
     def reported(self, confidence: NDArray[np.float64], least: float) -> list[int]:
         """Numbers of those at least so confident, best first, less hairs read backwards from their tip."""
-        kept: list[int] = []
-        for k in np.argsort(-confidence, kind="stable"):
-            if confidence[k] < least:
-                break
-            if not any(_reversed(self.paths[k], self.paths[other]) for other in kept):
-                kept.append(int(k))
-        return kept
-
-
-def _reversed(path: NDArray[np.float64], better: NDArray[np.float64]) -> bool:
-    """Whether `path` begins near the tip of `better` and runs back along it."""
-    if np.hypot(*(path[0] - better[-1])) > 12.0:
-        return False
-    a, b = path[-1] - path[0], better[-1] - better[0]
-    return bool(a @ b < -0.8 * np.hypot(*a) * np.hypot(*b))
+        order = np.argsort(-confidence, kind="stable")
+        order = order[confidence[order] >= least]
+        if not len(order):
+            return []
+        roots, tips = (np.array([self.paths[k][end] for k in order]) for end in (0, -1))
+        ways = (tips - roots) / np.maximum(np.hypot(*(tips - roots).T), 1e-9)[:, None]
+        keep = np.ones(len(order), bool)
+        for i in range(len(order)):
+            back = np.hypot(*(tips[:i] - roots[i]).T) <= BACKWARDS_CELLS
+            keep[i] = not (keep[:i] & back & (ways[:i] @ ways[i] < BACKWARDS_COSINE)).any()
+        return [int(k) for k in order[keep]]
 
 
 def find_candidates(segmentation: Segmentation, usable_mask: NDArray[np.bool_]) -> Candidates:
@@ -104,16 +104,16 @@ def find_candidates(segmentation: Segmentation, usable_mask: NDArray[np.bool_]) 
     -------
     Candidates
     """
-    limits, px_per_cell = segmentation.thresholds, segmentation.px_per_cell
-    roots = find_peaks(segmentation.root, limits["root"], segmentation.bend)
-    tips = find_peaks(segmentation.tip, limits["tip"])
-    roots, tips = (p.take(usable(p.at, usable_mask, px_per_cell)) for p in (roots, tips))
-    reach = _reach(segmentation, roots)
+    limits = segmentation.thresholds
+    roots, tips = (
+        peaks.take(usable(peaks.at, usable_mask, segmentation.px_per_cell))
+        for peaks in (segmentation.roots, segmentation.tips)
+    )
     shafts = ShaftMap(segmentation.shaft)
     followed = march(shafts, roots.at, roots.angle, limits["shaft"], LONGEST_CELLS)
-    tip_of = assign_tips(roots, reach, followed, tips)
+    tip_of = assign_tips(roots, followed, tips)
     paths = tuple(
-        _ended(roots.at[k], roots.angle[k], reach[k], followed[k], None if j < 0 else tips.at[j])
+        _ended(roots.at[k], roots.angle[k], roots.reach[k], followed[k], None if j < 0 else tips.at[j])
         for k, j in enumerate(tip_of)
     )
     height = np.clip(roots.score, 1e-4, 1 - 1e-4)
@@ -147,13 +147,6 @@ def respaced(path: NDArray[np.float64], spacing: float) -> NDArray[np.float64]:
     return np.stack([np.interp(at, along, path[:, 0]), np.interp(at, along, path[:, 1])], -1)
 
 
-def _reach(segmentation: Segmentation, roots: Peaks) -> NDArray[np.float64]:
-    """(K,) distance, cells, at which the network expects the tip of each root."""
-    h, w = segmentation.root.shape[1:]
-    x, y = (np.clip(np.round(roots.at[:, i]).astype(int), 0, n - 1) for i, n in ((0, w), (1, h)))
-    return np.maximum(segmentation.reach[roots.channel, y, x].astype(float), 4.0)
-
-
 def _ended(
     root: NDArray[np.float64],
     angle: float,
@@ -172,7 +165,9 @@ def _ended(
         return np.stack([root, tip])
     toward = tip - root
     before = followed[: nearest + 1]
-    before = before[((before - tip) @ toward < -2.0 * np.hypot(*toward)) | (np.arange(len(before)) == 0)]
+    before = before[
+        ((before - tip) @ toward < -TIP_STRAIGHT_CELLS * np.hypot(*toward)) | (np.arange(len(before)) == 0)
+    ]
     return np.concatenate([before, tip[None]])
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,18 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load
 
-from trichoscan.records import Photo, Segmentation, TrichoscanError
-from trichoscan.segment.network import CELL_PX, CHANNELS, DIVISOR, REACH_UNIT_CELLS, HairNet, for_inference
-from trichoscan.segment.peaks import find_peaks
+from trichoscan.records import Peaks, Photo, Segmentation, TrichoscanError
+from trichoscan.segment.candidates import DEFAULT_THRESHOLDS
+from trichoscan.segment.network import (
+    CELL_PX,
+    DIVISOR,
+    ORIENTATIONS,
+    REACH_UNIT_CELLS,
+    WORKING_UM_PER_PX,
+    HairNet,
+    for_inference,
+)
+from trichoscan.segment.peaks import find_peaks, one_each
 
 DEFAULT_WEIGHTS = "follicle-v1"
 TILE_PX, OVERLAP_PX = 1536, 256
@@ -27,6 +36,8 @@ TILE_PX, OVERLAP_PX = 1536, 256
 the network looks."""
 WORKING_LIMITS_UM_PER_PX = (1.5, 14.0)
 """Scales for which the network was trained: finer and coarser photos are flagged."""
+LARGEST_WORKING_PX = 100e6
+"""A photo is not enlarged beyond this: the working copy and its shaft map take about 0.5 GB then."""
 GUESSES_UM_PER_PX = (1.5, 2.1, 3.0, 4.2, 5.5, 7.5, 10.5)
 """Scales tried on a photo that has none."""
 GUESS_SIDE_PX = 640
@@ -55,8 +66,9 @@ class Weights:
 
     @property
     def label(self) -> str:
-        """Name and the first digits of the sha256, as it stands in results."""
-        return f"{self.name}/{self.sha256[:12]}"
+        """Name and the first digits of a sha256 over model and config, as it stands in results."""
+        config = json.dumps(self.config, sort_keys=True)
+        return f"{self.name}/{hashlib.sha256((self.sha256 + config).encode()).hexdigest()[:12]}"
 
 
 def find_weights(name_or_path: str | Path | None = None) -> Path:
@@ -101,13 +113,13 @@ def load_weights(name_or_path: str | Path | None = None) -> Weights:
         config = json.loads((folder / "config.json").read_text())
         data = (folder / "model.safetensors").read_bytes()
         network = HairNet(tuple(config["widths"]))
-        expected = config["sha256"]
+        _check_config(config)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise TrichoscanError(
             f"{folder}: the weights cannot be read ({error}); install them again"
         ) from error
     sha256 = hashlib.sha256(data).hexdigest()
-    if sha256 != expected:
+    if sha256 != config["sha256"]:
         raise TrichoscanError(
             f"{folder}/model.safetensors: damaged, its sha256 is not the stated one; install it again"
         )
@@ -118,6 +130,17 @@ def load_weights(name_or_path: str | Path | None = None) -> Weights:
             f"{folder}/model.safetensors: made for another version; update trichoscan"
         ) from error
     return Weights(config["name"], sha256, config, for_inference(network))
+
+
+def _check_config(config: Mapping[str, Any]) -> None:
+    """Raise KeyError or ValueError where something is missing or no number."""
+    for name in DEFAULT_THRESHOLDS:
+        float(config["thresholds"][name])
+    for name in ("working_um_per_px", "count_cv"):
+        float(config[name])
+    for name in ("name", "sha256"):
+        if not isinstance(config[name], str):
+            raise ValueError(f"{name} is no text")
 
 
 def segment(
@@ -155,14 +178,19 @@ def segment(
     if um_per_px is None:
         um_per_px = assumed_um_per_px or guess_um_per_px(photo.pixels, usable_mask, weights, chosen)
         flags = ("working_scale_guessed",)
-    low, high = WORKING_LIMITS_UM_PER_PX
-    if not low <= um_per_px <= high:
+    zoom = _zoom(um_per_px, photo.pixels.shape[:2]) / working
+    if photo.um_per_px is not None and not np.isclose(zoom * working, um_per_px):
         flags += ("scale_out_of_range",)
-    zoom = float(np.clip(um_per_px, low, high)) / working
-    maps = _run(_resampled(photo.pixels, zoom), weights.network, chosen)
-    return Segmentation(
-        **maps, px_per_cell=CELL_PX / zoom, thresholds=dict(weights.config["thresholds"]), flags=flags
-    )
+    thresholds = dict(weights.config["thresholds"])
+    roots, tips, shaft = _run(_resampled(photo.pixels, zoom), weights.network, chosen, thresholds)
+    return Segmentation(roots, tips, shaft, CELL_PX / zoom, thresholds, flags)
+
+
+def _zoom(um_per_px: float, shape: tuple[int, ...]) -> float:
+    """`um_per_px` within what the network was trained for and what memory holds."""
+    low, high = WORKING_LIMITS_UM_PER_PX
+    largest = WORKING_UM_PER_PX * (LARGEST_WORKING_PX / (shape[0] * shape[1])) ** 0.5
+    return float(min(np.clip(um_per_px, low, high), largest))
 
 
 def resolve_device(name: str) -> str:
@@ -201,32 +229,54 @@ def _spans(length: int) -> Iterator[tuple[int, int, int, int]]:
         yield start, end, keep_from, keep_to
 
 
-@torch.inference_mode()
-def _run(pixels: NDArray[np.uint8], network: HairNet, device: torch.device) -> dict[str, NDArray[np.float32]]:
-    """Maps over the whole photo, probabilities where the network gives logits, reach in cells."""
+def _run(
+    pixels: NDArray[np.uint8], network: HairNet, device: torch.device, thresholds: Mapping[str, float]
+) -> tuple[Peaks, Peaks, NDArray[np.uint8]]:
+    """Roots, tips and shaft map of the whole photo, tile by tile: only these are kept of a tile."""
     height, width = pixels.shape[:2]
     shape = (-(-height // CELL_PX), -(-width // CELL_PX))
-    if max(height, width) <= TILE_PX:
-        maps = _run_tile(pixels, network, device)
-        return {name: value[:, : shape[0], : shape[1]] for name, value in maps.items()}
-    out = {name: np.zeros((channels, *shape), np.float32) for name, channels in CHANNELS.items()}
+    shaft = np.zeros((ORIENTATIONS, *shape), np.uint8)
+    found: dict[str, list[Peaks]] = {"root": [], "tip": []}
     for top, bottom, keep_top, keep_bottom in _spans(height):
         for left, right, keep_left, keep_right in _spans(width):
-            maps = _run_tile(pixels[top:bottom, left:right], network, device)
-            to = np.s_[
-                :,
-                keep_top // CELL_PX : -(-keep_bottom // CELL_PX),
-                keep_left // CELL_PX : -(-keep_right // CELL_PX),
-            ]
+            maps = run_tile(pixels[top:bottom, left:right], network, device)
+            y0, y1, x0, x1 = (-(-v // CELL_PX) for v in (keep_top, keep_bottom, keep_left, keep_right))
             y, x = top // CELL_PX, left // CELL_PX
-            for name, value in maps.items():
-                out[name][to] = value[:, to[1].start - y : to[1].stop - y, to[2].start - x : to[2].stop - x]
-    return out
+            shaft[:, y0:y1, x0:x1] = np.round(255 * maps["shaft"][:, y0 - y : y1 - y, x0 - x : x1 - x])
+            for name, peaks in found.items():
+                here = find_peaks(maps, name, thresholds[name])
+                at = here.at + np.array([x, y])
+                inside = (np.round(at) >= [x0, y0]) & (np.round(at) < [x1, y1])
+                peaks.append(replace(here, at=at).take(np.asarray(inside.all(1), bool)))
+    roots, tips = (one_each(_joined(peaks)) for peaks in found.values())
+    return roots, tips, shaft
 
 
-def _run_tile(
+def _joined(peaks: Sequence[Peaks]) -> Peaks:
+    return Peaks(
+        *(np.concatenate([getattr(p, name) for p in peaks]) for name in ("at", "angle", "score", "reach"))
+    )
+
+
+@torch.inference_mode()
+def run_tile(
     pixels: NDArray[np.uint8], network: HairNet, device: torch.device
 ) -> dict[str, NDArray[np.float32]]:
+    """The network's maps over a piece of photo at the working scale.
+
+    Parameters
+    ----------
+    pixels : (H, W, 3) uint8
+    network : HairNet
+        On `device`.
+    device : torch.device
+
+    Returns
+    -------
+    dict of str to (C, h, w) float32
+        See `network.CHANNELS`: root, tip and shaft as probabilities, bend in rad, reach in cells;
+        h and w are half of H and W, rounded up.
+    """
     height, width = pixels.shape[:2]
     padded = np.pad(pixels, ((0, -height % DIVISOR), (0, -width % DIVISOR), (0, 0)), mode="edge")
     rgb = torch.from_numpy(padded.transpose(2, 0, 1)[None]).to(device, torch.float32) / 255
@@ -234,7 +284,8 @@ def _run_tile(
     for name in ("root", "tip", "shaft"):
         maps[name] = torch.sigmoid(maps[name])
     maps["reach"] = maps["reach"] * REACH_UNIT_CELLS
-    return {name: value[0].float().cpu().numpy() for name, value in maps.items()}
+    h, w = -(-height // CELL_PX), -(-width // CELL_PX)
+    return {name: value[0, :, :h, :w].float().cpu().numpy() for name, value in maps.items()}
 
 
 def guess_um_per_px(
@@ -276,6 +327,6 @@ def _sureness(
     half = int(0.5 * GUESS_SIDE_PX / zoom) + 1
     x, y = centre or (width // 2, height // 2)
     piece = pixels[max(y - half, 0) : y + half, max(x - half, 0) : x + half]
-    maps = _run(_resampled(piece, zoom), weights.network, device)
-    score = find_peaks(maps["root"], 0.1).score
+    maps = run_tile(_resampled(piece, zoom), weights.network, device)
+    score = one_each(find_peaks(maps, "root", 0.1)).score
     return float((score**2).sum() / (score.sum() + 1.0)) if len(score) else 0.0

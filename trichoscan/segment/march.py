@@ -20,7 +20,7 @@ GAP_CELLS = 14.0
 class ShaftMap:
     """The shaft map, to be sampled between cells and between orientations."""
 
-    def __init__(self, shaft: NDArray[np.float32]) -> None:
+    def __init__(self, shaft: NDArray[np.uint8]) -> None:
         self._padded = np.concatenate([shaft, shaft[:1]])
         self._orientations = len(shaft)
 
@@ -32,7 +32,7 @@ class ShaftMap:
         values: NDArray[np.float64] = ndimage.map_coordinates(
             self._padded, [slot, y, x], order=1, mode="constant", output=np.float64
         )
-        return values
+        return values / 255.0
 
 
 def march(

@@ -67,6 +67,7 @@ class HairNet(nn.Module):
 
     def __init__(self, widths: tuple[int, ...] = (32, 64, 128, 192)) -> None:
         super().__init__()
+        self.widths = widths
         self.stem = nn.Sequential(
             nn.Conv2d(3, widths[0], 4, stride=2, padding=1, bias=False),
             nn.BatchNorm2d(widths[0]),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
+
+from trichoscan.records import Peaks
 
 ALONG_CELLS, ASIDE_CELLS = 20.0, 3.7
 """Two peaks of about one direction are one hair when they lie closer than this along and across it.
@@ -14,38 +16,10 @@ ALONG_CELLS, ASIDE_CELLS = 20.0, 3.7
 A root is vague along its shaft, so one hair may show several peaks there; side by side two shafts lie at
 least half a hair's diameter apart. 0.22 mm and 41 um gave the best F1 on validation photos.
 """
+LEAST_REACH_CELLS = 4.0
+"""No hair is shorter than 44 um."""
 SAME_RAD = np.deg2rad(20.0)
 """Two peaks at one place whose directions differ by more are two hairs (a V from one ostium)."""
-
-
-@dataclass(frozen=True, eq=False)
-class Peaks:
-    """K peaks, best first.
-
-    Attributes
-    ----------
-    at : (K, 2) float64
-        (x, y), map cells.
-    angle : (K,) float64
-        Direction of the shaft, root to tip, rad.
-    score : (K,) float64
-        Height of the peak, 0-1.
-    channel : (K,) int64
-        Direction channel.
-    """
-
-    at: NDArray[np.float64]
-    angle: NDArray[np.float64]
-    score: NDArray[np.float64]
-    channel: NDArray[np.int64]
-
-    def __len__(self) -> int:
-        """Number of peaks."""
-        return len(self.score)
-
-    def take(self, index: NDArray[np.int64] | NDArray[np.bool_]) -> Peaks:
-        """Those of `index`, in its order."""
-        return Peaks(self.at[index], self.angle[index], self.score[index], self.channel[index])
 
 
 def wrap(angle: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -53,31 +27,34 @@ def wrap(angle: NDArray[np.float64]) -> NDArray[np.float64]:
     return (angle + np.pi) % (2 * np.pi) - np.pi
 
 
-def find_peaks(heat: NDArray[np.float32], least: float, bend: NDArray[np.float32] | None = None) -> Peaks:
-    """Local maxima over place and direction, to a fraction of a cell.
+def find_peaks(maps: Mapping[str, NDArray[np.float32]], name: str, least: float) -> Peaks:
+    """Local maxima of the root or the tip map over place and direction, to a fraction of a cell.
 
     Parameters
     ----------
-    heat : (D, h, w) float32
-        Channel d is direction 2 pi d / D.
+    maps : mapping of str to (C, h, w) float32
+        The network's maps by name, probabilities and cells; see `segment.network`.
+    name : "root" or "tip"
+        Roots take their direction and reach from the maps beside them; the direction of tips is
+        interpolated between channels.
     least : float
         Smallest height of a peak.
-    bend : (D, h, w) float32, optional
-        Angle to add to that of the channel, rad. Without it the angle is interpolated between
-        channels.
 
     Returns
     -------
     Peaks
+        Several may stand for one hair; see `one_each`.
     """
+    heat = maps[name]
     d, y, x = _local_maxima(heat, least)
     score = heat[d, y, x].astype(np.float64)
     order = np.lexsort((x, y, d, -score))
     d, y, x, score = d[order], y[order], x[order], score[order]
     step = 2 * np.pi / len(heat)
-    turn = bend[d, y, x].astype(float) if bend is not None else step * _vertex(heat, (d, y, x), 0)
+    turn = maps["bend"][d, y, x].astype(float) if name == "root" else step * _vertex(heat, (d, y, x), 0)
+    reach = np.maximum(maps["reach"][d, y, x].astype(float), LEAST_REACH_CELLS)
     at = np.stack([x + _vertex(heat, (d, y, x), 2), y + _vertex(heat, (d, y, x), 1)], -1)
-    return _one_each(Peaks(at, wrap(d * step + turn), score, d.astype(np.int64)))
+    return Peaks(at, wrap(d * step + turn), score, reach if name == "root" else np.full(len(d), np.nan))
 
 
 def _local_maxima(
@@ -111,8 +88,9 @@ def _vertex(
     return np.where(flat, 0.0, np.clip(offset, -0.5, 0.5))
 
 
-def _one_each(peaks: Peaks) -> Peaks:
-    """Drop what stands for the same hair as a higher peak."""
+def one_each(peaks: Peaks) -> Peaks:
+    """Peaks, best first, less what stands for the same hair as a better one."""
+    peaks = peaks.take(np.lexsort((peaks.at[:, 0], peaks.at[:, 1], -peaks.score)))
     keep = np.ones(len(peaks), bool)
     for i in range(len(peaks)):
         if not keep[i]:

@@ -114,16 +114,17 @@ def analyze_folder(
     """Measure every photo under `paths` and write RESULTS; see `study.store` for its files.
 
     A photo whose result is already in `out`, made of the same bytes with the same parameters,
-    weights and version, is not measured again. RESULTS then holds the photos of this run alone. A
-    photo that fails gets a row with the reason; the run goes on. An interrupted run keeps what is
-    finished: call again to go on.
+    weights and version, is not measured again. RESULTS then holds the photos of this run alone; a
+    note tells how many of earlier runs left it. A photo that fails gets a row with the reason; the
+    run goes on. An interrupted run keeps what is finished: call again to go on.
 
     Parameters
     ----------
     paths : sequence of Path
         Folders and files.
     out : Path
-        RESULTS; made if missing. Photos in it are not measured.
+        RESULTS; made if missing. It may lie in a folder of `paths`, but none of `paths` in it.
+        Photos in it are not measured.
     manifest, pattern
         See `study.manifest.list_entries`.
     um_per_px : float, optional
@@ -137,7 +138,7 @@ def analyze_folder(
     workers : int
         Processes, each with a copy of the network and its share of the cores.
     overwrite : bool
-        Measure every photo again.
+        Measure every photo again, also those whose result is in `out`.
     on_progress : callable, optional
         Called with the outcome of each photo and the number of photos of the run.
 
@@ -149,33 +150,30 @@ def analyze_folder(
     started = time.monotonic()
     _check_numbers(um_per_px, vellus_below_um, workers)
     entries, unmatched = list_entries(paths, manifest=manifest, pattern=pattern)
-    store.prepare(out, [path for path in paths if path.is_dir()])
-    entries = [entry for entry in entries if not _lies_in(entry.path, out)]
-    if not entries:
-        raise TrichoscanError(f"{out}: all photos found lie in the results folder: name the folder of photos")
-    if overwrite:
-        store.remove_parts(out, keep=())
-    settings = Settings(um_per_px, vellus_below_um)
     from trichoscan.segment.infer import load_weights, resolve_device  # brings in torch
 
     device = resolve_device(device)
     keep_freed_memory()
     loaded = load_weights(weights)
+    store.prepare(out, paths)
+    entries = [entry for entry in entries if not _lies_in(entry.path, out)]
+    if not entries:
+        raise TrichoscanError(f"{out}: all photos found lie in the results folder: name the folder of photos")
+    settings = Settings(um_per_px, vellus_below_um)
     jobs = list(zip(entries, store.file_names([entry.image for entry in entries]), strict=True))
     done = {"ok": 0, "failed": 0, "kept": 0}
     hashes: dict[str, str] = {}
-    for outcome in _outcomes(jobs, out, settings, loaded, weights, device, workers):
+    for outcome in _outcomes(jobs, out, settings, loaded, weights, device, workers, overwrite):
         done[outcome.status] += 1
         done["kept"] += outcome.kept
         hashes[outcome.image] = outcome.sha256
         if on_progress is not None:
             on_progress(outcome, len(entries))
-    store.remove_parts(out, keep=entries)
+    removed = store.remove_parts(out, keep=entries)
     store.write_tables(out, entries)
     parameters = {**asdict(settings), "pattern": pattern, "device": device}
     store.write_run(out, _run_record(loaded, parameters, hashes))
-    notes = _notes(unmatched)
-    return RunSummary(**done, seconds=time.monotonic() - started, notes=notes)
+    return RunSummary(**done, seconds=time.monotonic() - started, notes=_notes(unmatched, removed))
 
 
 def _check_numbers(um_per_px: float | None, vellus_below_um: float, workers: int) -> None:
@@ -190,13 +188,20 @@ def _check_numbers(um_per_px: float | None, vellus_below_um: float, workers: int
         raise TrichoscanError(f"--workers {workers}: give 1 or more")
 
 
-def _notes(unmatched: Sequence[Path]) -> tuple[str, ...]:
-    if not unmatched:
-        return ()
-    names = ", ".join(path.name for path in unmatched[:3]) + (", ..." if len(unmatched) > 3 else "")
-    return (
-        f"{len(unmatched)} photos do not fit --pattern ({names}): their subject, site and visit stay empty",
-    )
+def _notes(unmatched: Sequence[Path], removed: int) -> tuple[str, ...]:
+    notes = []
+    if unmatched:
+        names = ", ".join(path.name for path in unmatched[:3]) + (", ..." if len(unmatched) > 3 else "")
+        notes.append(
+            f"{len(unmatched)} photos do not fit --pattern ({names}): "
+            "their subject, site and visit stay empty"
+        )
+    if removed:
+        notes.append(
+            f"{removed} photos of earlier runs are no longer in RESULTS: it holds the photos of one run; "
+            "name all folders at once to have them together"
+        )
+    return tuple(notes)
 
 
 def _lies_in(path: Path, folder: Path) -> bool:
@@ -214,17 +219,18 @@ def _outcomes(
     weights: str | Path | None,
     device: str,
     workers: int,
+    overwrite: bool,
 ) -> Iterator[Outcome]:
     """Outcome of each job, in the order of `jobs`."""
     if workers == 1:
         for job in jobs:
-            yield process_photo(job, out, settings, loaded, device)
+            yield process_photo(job, out, settings, loaded, device, overwrite=overwrite)
         return
     with ProcessPoolExecutor(
         min(workers, len(jobs)),
         mp_context=get_context("spawn"),
         initializer=_start_worker,
-        initargs=(out, settings, weights, device, workers),
+        initargs=(out, settings, weights, device, workers, overwrite),
     ) as pool:
         waiting: deque[Future[Outcome]] = deque()
         remaining = iter(jobs)
@@ -248,44 +254,57 @@ _worker: dict[str, Any] = {}
 
 
 def _start_worker(
-    out: Path, settings: Settings, weights: str | Path | None, device: str, workers: int
+    out: Path, settings: Settings, weights: str | Path | None, device: str, workers: int, overwrite: bool
 ) -> None:
-    import torch
-
     from trichoscan.segment.infer import load_weights
+    from trichoscan.segment.runtime import use_threads
 
     signal.signal(
         signal.SIGINT, signal.SIG_IGN
     )  # the main process ends the run; the photo at work is finished
     keep_freed_memory()
     threads = max(1, (os.cpu_count() or 1) // workers)
-    torch.set_num_threads(threads)
+    use_threads(threads)
     cv2.setNumThreads(threads)
-    _worker.update(out=out, settings=settings, weights=load_weights(weights), device=device)
+    _worker.update(
+        out=out, settings=settings, weights=load_weights(weights), device=device, overwrite=overwrite
+    )
 
 
 def _work(job: Job) -> Outcome:
-    return process_photo(job, _worker["out"], _worker["settings"], _worker["weights"], _worker["device"])
+    return process_photo(job, **_worker)
 
 
-def process_photo(job: Job, out: Path, settings: Settings, weights: Weights, device: str) -> Outcome:
+def process_photo(
+    job: Job, out: Path, settings: Settings, weights: Weights, device: str, *, overwrite: bool = False
+) -> Outcome:
     """Measure one photo and keep its rows, geometry and overlay; take those of an earlier run if they hold.
+
+    What an earlier run left of a photo is removed before it is measured, its rows last. So rows are
+    never beside geometry or an overlay of other settings, wherever the run is stopped.
 
     Parameters
     ----------
     job : (Entry, str)
         The photo and the stem of its files.
-    out, settings, weights, device
+    out, settings, weights, device, overwrite
         As in `analyze_folder`.
     """
     entry, name = job
     made_from = _made_from(entry, settings, weights, device)
     earlier = store.read_part(out, entry.image) or {"made_from": {}, "cells": {}}
     files = [out / "geometry" / f"{name}.geojson", out / "overlays" / f"{name}.jpg"]
-    if earlier["made_from"] == made_from and earlier["cells"].get("status") == "ok":
-        stored = store.part_files(out, earlier["cells"])
-        if stored == files and all(file.is_file() for file in stored):
-            return Outcome(entry.image, "ok", True, made_from["sha256"])
+    stored = store.part_files(out, earlier["cells"])
+    if (
+        not overwrite
+        and earlier["made_from"] == made_from
+        and earlier["cells"].get("status") == "ok"
+        and stored == files
+        and all(file.is_file() for file in stored)
+    ):
+        return Outcome(entry.image, "ok", True, made_from["sha256"])
+    for file in (*stored, store.part_path(out, entry.image)):
+        file.unlink(missing_ok=True)
     hairs: list[list[str]] = []
     try:
         cells, hairs = _measure(entry, name, out, settings, weights, device)
@@ -298,10 +317,6 @@ def process_photo(job: Job, out: Path, settings: Settings, weights: Weights, dev
         cells = store.failed_cells(
             f"unexpected {type(error).__name__}: {error}; please report it with --debug"
         )
-    written = store.part_files(out, cells)
-    for file in store.part_files(out, earlier["cells"]):
-        if file not in written:
-            file.unlink(missing_ok=True)
     store.write_part(out, entry.image, made_from=made_from, cells=cells, hairs=hairs)
     return Outcome(entry.image, "ok" if cells["status"] == "ok" else "failed", False, made_from["sha256"])
 
@@ -345,7 +360,7 @@ def _made_from(entry: Entry, settings: Settings, weights: Weights, device: str) 
 
 
 def _run_record(weights: Weights, parameters: Mapping[str, Any], hashes: Mapping[str, str]) -> dict[str, Any]:
-    import torch
+    from trichoscan.segment.runtime import torch_version
 
     return {
         "trichoscan": trichoscan.__version__,
@@ -355,7 +370,7 @@ def _run_record(weights: Weights, parameters: Mapping[str, Any], hashes: Mapping
         "machine": {
             "platform": platform.platform(),
             "python": platform.python_version(),
-            "torch": torch.__version__,
+            "torch": torch_version(),
             "cpu_count": os.cpu_count(),
         },
     }

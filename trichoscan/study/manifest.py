@@ -62,18 +62,19 @@ def list_entries(
     Parameters
     ----------
     paths : sequence of Path
-        Folders (searched recursively) and single files.
+        Folders (searched recursively) and single files. A file in one of the folders that a manifest
+        names is a photo whatever its name.
     manifest : Path, optional
         Default: manifest.csv in each folder of `paths` and beside each single file, where there is one.
     pattern : str, optional
-        Such as "{subject}_{site}_{visit}", for the stems of photos without a manifest row.
+        Such as "{subject}_{site}_{visit}", for what the manifest leaves empty.
 
     Returns
     -------
     entries : list of Entry
         Sorted by `image`.
     unmatched : list of Path
-        Photos that neither a manifest row nor the pattern describes; empty without a pattern.
+        Photos whose name does not fit and of which the manifest tells no text; empty without a pattern.
 
     Raises
     ------
@@ -89,17 +90,17 @@ def list_entries(
     }
     root = _common_root(paths)
     entries, unmatched = [], []
-    for path in find_photos(paths):
+    folders = [_absolute(path) for path in paths if path.is_dir()]
+    named = [row.path for key, row in rows.items() if any(key.is_relative_to(folder) for folder in folders)]
+    for path in find_photos([*paths, *named]):
         image = Path(os.path.relpath(_absolute(path), root)).as_posix()
-        row = rows.get(_absolute(path))
-        if row is None:
-            fields = {} if expression is None else _fields_of_name(expression, path.stem)
-            if fields is None:
-                unmatched.append(path)
-            entries.append(Entry(path, image, **(fields or {}), um_per_px=None, target=None))
-        else:
-            given = {name: getattr(row, name) for name in (*TEXT_COLUMNS, "um_per_px", "target")}
-            entries.append(Entry(path, image, **given))
+        row = rows.get(_absolute(path), Entry(path, image))
+        given = {name: text for name in TEXT_COLUMNS if (text := getattr(row, name))}
+        fields = {} if expression is None else _fields_of_name(expression, path.stem)
+        if fields is None and not given:
+            unmatched.append(path)
+        text = (fields or {}) | given
+        entries.append(Entry(path, image, **text, um_per_px=row.um_per_px, target=row.target))
     if not entries:
         raise TrichoscanError(
             f"{paths[0] if paths else '.'}: no photo found (JPEG, PNG, TIFF): check the folder"

@@ -14,6 +14,8 @@ import hashlib
 import json
 import math
 import os
+import secrets
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -111,6 +113,11 @@ DECIMALS = {
 PARTS = ".parts"
 RESULT_NAMES = ("images.csv", "hairs.csv", "run.json", "geometry", "overlays")
 JPEG_QUALITY = 88
+LONGEST_STEM_BYTES = 180
+"""Of UTF-8. With hash and extension it stays well under the 255 bytes that file systems allow for a name."""
+TEMPORARY_START = ".trichoscan-"
+STALE_TEMPORARY_S = 24 * 3600
+"""Age at which no run can still be writing a temporary file."""
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -132,16 +139,19 @@ def text_cell(text: str) -> str:
 def file_names(images: Sequence[str]) -> list[str]:
     """Stem of each photo's geometry and overlay files.
 
-    The photo's own stem, with eight hexadecimal digits of its path's sha256 where two photos share
-    one (also where only upper and lower case differ, which some file systems do not tell apart).
+    The photo's own stem, cut to `LONGEST_STEM_BYTES`. Eight hexadecimal digits of its path's sha256
+    are added where it was cut and where two photos share one (also where only upper and lower case
+    differ, which some file systems do not tell apart).
     """
     stems = [Path(text_cell(image)).stem for image in images]
     folded = [stem.casefold() for stem in stems]
     shared = {stem for stem in folded if folded.count(stem) > 1} if len(set(folded)) < len(folded) else set()
-    return [
-        f"{stem}-{hashlib.sha256(text_cell(image).encode()).hexdigest()[:8]}" if fold in shared else stem
-        for image, stem, fold in zip(images, stems, folded, strict=True)
-    ]
+    names = []
+    for image, stem, fold in zip(images, stems, folded, strict=True):
+        short = stem.encode()[:LONGEST_STEM_BYTES].decode(errors="ignore")
+        digits = hashlib.sha256(text_cell(image).encode()).hexdigest()[:8]
+        names.append(f"{short}-{digits}" if fold in shared or short != stem else stem)
+    return names
 
 
 def measured_cells(analysis: Analysis, name: str, vellus_below_um: float) -> dict[str, str]:
@@ -151,7 +161,7 @@ def measured_cells(analysis: Analysis, name: str, vellus_below_um: float) -> dic
     ----------
     analysis : Analysis
     name : str
-        Stem of the geometry file.
+        Stem of the geometry file, as `file_names` gives it.
     vellus_below_um : float
         Hairs thinner than this are vellus.
     """
@@ -171,7 +181,7 @@ def measured_cells(analysis: Analysis, name: str, vellus_below_um: float) -> dic
         "status": "ok",
         "flags": " ".join(analysis.flags),
         "um_per_px_source": analysis.um_per_px_source,
-        "geometry": f"geometry/{text_cell(name)}.geojson",
+        "geometry": f"geometry/{name}.geojson",
     }
 
 
@@ -208,9 +218,12 @@ def hair_rows(analysis: Analysis, vellus_below_um: float) -> list[list[str]]:
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Path to write to in place of `path`, which then appears complete under its name, or not at all."""
+    """Path to write to in place of `path`, which then appears complete under its name, or not at all.
+
+    Its name is random, for two machines that share a folder may have processes of one number.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{os.getpid()}.tmp")
+    temporary = path.with_name(f"{TEMPORARY_START}{os.getpid()}-{secrets.token_hex(8)}.tmp")
     try:
         yield temporary
         temporary.replace(path)
@@ -323,17 +336,24 @@ def write_run(out: Path, run: Mapping[str, Any]) -> None:
         temporary.write_text(json.dumps(run, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def prepare(out: Path, photo_folders: Iterable[Path]) -> None:
-    """Make RESULTS, or make sure that what stands there is ours.
+def prepare(out: Path, inputs: Iterable[Path]) -> None:
+    """Make RESULTS, or make sure that what stands there is ours, and sweep what crashed runs left.
+
+    Parameters
+    ----------
+    out : Path
+        RESULTS.
+    inputs : iterable of Path
+        Folders and files that the user named as photos.
 
     Raises
     ------
     TrichoscanError
-        Where `out` is a file, is a folder of photos itself, cannot be made, or holds files of others
+        Where `out` is a file, is or holds one of `inputs`, cannot be made, or holds files of others
         under the names of ours.
     """
-    if any(out.resolve() == folder.resolve() for folder in photo_folders):
-        raise TrichoscanError(f"{out}: is the folder of photos: name another folder for the results")
+    if any(path.resolve().is_relative_to(out.resolve()) for path in inputs):
+        raise TrichoscanError(f"{out}: the photos lie in it: name another folder, such as {out / 'results'}")
     if not (out / PARTS).is_dir():
         taken = [name for name in RESULT_NAMES if (out / name).exists()]
         if taken:
@@ -345,10 +365,20 @@ def prepare(out: Path, photo_folders: Iterable[Path]) -> None:
             (out / folder).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise TrichoscanError(f"{out}: cannot be made ({error.strerror}): name another folder") from None
+    _sweep(out)
 
 
-def remove_parts(out: Path, keep: Sequence[Entry]) -> None:
-    """Delete the rows, geometry and overlays that trichoscan wrote for photos other than `keep`."""
+def _sweep(out: Path) -> None:
+    """Delete temporary files that no run can still be writing."""
+    for folder in (out, out / PARTS, out / "geometry", out / "overlays"):
+        for path in folder.glob(f"{TEMPORARY_START}*.tmp"):
+            with suppress(OSError):
+                if time.time() - path.stat().st_mtime > STALE_TEMPORARY_S:
+                    path.unlink()
+
+
+def remove_parts(out: Path, keep: Sequence[Entry]) -> int:
+    """Delete what trichoscan wrote for photos other than `keep`, and say for how many."""
     kept_parts = {part_path(out, entry.image) for entry in keep}
     kept_files = {
         file
@@ -356,11 +386,11 @@ def remove_parts(out: Path, keep: Sequence[Entry]) -> None:
         if (part := read_part(out, entry.image))
         for file in part_files(out, part["cells"])
     }
-    for path in sorted((out / PARTS).glob("*.json")):
-        if path in kept_parts:
-            continue
+    gone = [path for path in sorted((out / PARTS).glob("*.json")) if path not in kept_parts]
+    for path in gone:
         with suppress(OSError, ValueError, KeyError, AttributeError):
             cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
             for file in set(part_files(out, cells)) - kept_files:
                 file.unlink(missing_ok=True)
         path.unlink(missing_ok=True)
+    return len(gone)
