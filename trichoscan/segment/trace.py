@@ -16,6 +16,8 @@ OVERLAP_CELLS = 5.0
 POINT_SPACING_CELLS = 2.5
 LEAST_STRAY_TIP = 0.3
 """Height of a tip peak from which a shaft without a root is followed back to the edge it came in by."""
+STRAY_APART_CELLS = 8.0
+"""It must pass the hairs with a root at this distance (90 um): else it is one of them."""
 LONGEST_STRAY_CELLS = 300.0
 """Such a shaft is followed for 3.3 mm at most."""
 
@@ -84,7 +86,7 @@ def _strays(
         if len(path) < 3 or not _cut_by_edge([path], usable_mask, segmentation.px_per_cell)[0]:
             continue
         middle = path[len(path) // 2]
-        if all(np.hypot(*(other - middle).T).min() > OVERLAP_CELLS for other in paths):
+        if all(np.hypot(*(other - middle).T).min() > STRAY_APART_CELLS for other in paths):
             inside = usable(path, usable_mask, segmentation.px_per_cell)
             strays.append((path[inside][::-1], float(score)))
     return [(path, score) for path, score in strays if len(path) > 2]
