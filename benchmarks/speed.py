@@ -51,7 +51,7 @@ def whole_photo(out: Path) -> Callable[[Path], Job]:
             process_photo((Entry(path, path.name), path.stem), out, settings, weights, "cpu")
             part = store.read_part(out, path.name)
             assert part is not None
-            return int(part["cells"]["hair_count"])
+            return len(part["hairs"])
 
         return measure
 

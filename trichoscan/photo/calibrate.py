@@ -19,7 +19,7 @@ def calibrate(
 ) -> Photo:
     """Give a photo its scale from the first source that knows it.
 
-    The order is manifest, option, the file itself (DICOM or TIFF, set by `read_photo`), a scale bar
+    The order is manifest, option, the file itself (a TIFF, set by `read_photo`), a scale bar
     in the photo. A manifest value is used even where an option is given, for it is of this photo.
 
     Parameters

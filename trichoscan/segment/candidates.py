@@ -22,8 +22,8 @@ LONGEST_CELLS = 900.0
 SUPPORT_SPACING_CELLS, SUPPORT_POINTS = 1.5, 40
 """The shaft's evidence is averaged over its first 0.65 mm: long hair is blurred further on."""
 FIELD_CELLS = 150.0
-"""Hairs within about this distance (1.6 mm, SD of a Gaussian) lean one way; of 80-300 the best on validation
-photos, by little."""
+"""Hairs within about this distance (1.65 mm, SD of a Gaussian) lean one way; on validation photos
+half of it was worse and twice as much no better."""
 TIP_STRAIGHT_CELLS = 8.0
 """The last 90 um to a tip are drawn straight, so that a tip beside the followed shaft makes no kink."""
 BACKWARDS_CELLS, BACKWARDS_COSINE = 12.0, -0.8
