@@ -10,10 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trichoscan.phantom.camera import draw_camera, encode
-from trichoscan.phantom.draw import clip_path, draw_phantom, lay_hairs, photograph
+from trichoscan.phantom.draw import draw_phantom, photograph
+from trichoscan.phantom.lay import lay_hairs
 from trichoscan.phantom.render import Shaft, cover
 from trichoscan.phantom.scalp import TrueHair, place_units
 from trichoscan.phantom.style import STYLE_SHARE, linear
+from trichoscan.phantom.truth import clip_path
 from trichoscan.phantom.visits import Course, cut_to, follow_up
 from trichoscan.phantom.write import truth_json, write_phantoms
 

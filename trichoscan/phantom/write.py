@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from trichoscan.phantom.draw import Phantom, PhantomHair, draw_phantom
+from trichoscan.phantom.draw import Phantom, draw_phantom
+from trichoscan.phantom.truth import PhantomHair
 
 MANIFEST_COLUMNS = ("image", "subject", "site", "visit", "date", "um_per_px")
 
