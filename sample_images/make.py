@@ -1,53 +1,111 @@
-"""Draw the project's own sample photos: `python sample_images/make.py` writes them beside this file.
+"""Draw the project's own small study: `python sample_images/make.py` writes it beside this file.
 
-Six photos with truth: clipped dark hair on light skin, long crossing hair, clipped hair on dark skin,
-thin hair, and two visits of one site before and after a treatment.
+Twelve photos of seven subjects in two arms, with truth: clipped dark hair over 48 weeks of treatment,
+thinning hair over 48 weeks of placebo, a phototrichogram of two days, and baselines of long crossing hair,
+light hair, curly hair on dark skin and a bald patch. S05 has no scale at all, S06 only a burnt-in bar.
 """
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from trichoscan.phantom.draw import Phantom, draw_phantom, photograph
-from trichoscan.phantom.visits import follow_up
-from trichoscan.phantom.write import manifest_row, write_manifest, write_phantom
+from trichoscan.phantom.course import Course, margin_um
+from trichoscan.phantom.draw import Scene, draw_scene
+from trichoscan.phantom.trial import Subject, course_at
+from trichoscan.phantom.visits import clip_hairs
+from trichoscan.phantom.write import STUB_UM, Visit, phototrichogram_visit, write_manifest, write_visits
 
 FOLDER = Path(__file__).resolve().parent
 
-BASELINE_DATE, WEEK24_DATE = "2024-01-15", "2024-07-01"
+WIDTH_PX, HEIGHT_PX, UM_PER_PX = 1280, 1024, 5.5
+
+WEEKS = (24, 48)
+
+RELOCATION = Course()
+"""How well site, comb and camera are found again."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A subject; the seeds were chosen for plain pictures of their kind."""
+
+    subject: str
+    arm: str
+    style: str
+    condition: str
+    ancestry: str
+    seed: int
+    visits: str = ""
+    change_per_cm2: float = 0.0
+    diameter_change_percent: float = 0.0
+    burnt_in: tuple[str, ...] = ()
+    scale_given: bool = True
+
 
 SAMPLES = (
-    ("clipped_dark_hair", "S01", "clipped", 51, 6.0),
-    ("long_crossing_hair", "S02", "long", 54, 6.5),
-    ("clipped_dark_skin", "S03", "dark_skin", 17, 6.0),
-    ("thin_hair", "S04", "thin", 2, 5.0),
-    ("S05_vertex_baseline", "S05", "clipped", 56, 6.0),
+    Sample("S01", "active", "clipped", "normal", "han_chinese", 3, "weeks", 24.0, 8.0),
+    Sample("S02", "placebo", "clipped", "aga", "caucasian", 6, "weeks", -12.0, -4.0),
+    Sample("S03", "active", "clipped", "normal", "caucasian", 8, "phototrichogram"),
+    Sample("S04", "placebo", "long", "normal", "caucasian", 2),
+    Sample("S05", "active", "light", "normal", "caucasian", 6, scale_given=False),
+    Sample("S06", "placebo", "dark_skin", "normal", "african", 2, burnt_in=("bar",), scale_given=False),
+    Sample("S07", "active", "clipped", "alopecia_areata", "caucasian", 6),
 )
-"""Name, subject, style, seed and um per px; the seeds were chosen for plain pictures of their kind."""
-
-WIDTH_PX, HEIGHT_PX = 960, 768
 
 
-def main() -> None:
+def main(folder: Path = FOLDER) -> None:
     """Write the photos, their manifest and their truth."""
-    phantoms = {
-        stem: draw_phantom(seed, style, WIDTH_PX, HEIGHT_PX, um_per_px)
-        for stem, _, style, seed, um_per_px in SAMPLES
-    }
     rows = []
-    for stem, subject, *_ in SAMPLES:
-        write_phantom(FOLDER, stem, phantoms[stem], images=".")
-        rows.append(manifest_row(f"{stem}.jpg", subject, "baseline", BASELINE_DATE, phantoms[stem]))
-    later = _week24(phantoms["S05_vertex_baseline"])
-    write_phantom(FOLDER, "S05_vertex_week24", later, images=".")
-    rows.append(manifest_row("S05_vertex_week24.jpg", "S05", "week24", WEEK24_DATE, later))
-    write_manifest(FOLDER / "manifest.csv", rows)
+    for sample in SAMPLES:
+        scene = draw_sample(sample)
+        for row in write_visits(
+            folder,
+            scene,
+            sample.seed,
+            later_visits(sample, scene),
+            subject=sample.subject,
+            arm=sample.arm,
+            images=".",
+        ):
+            rows.append(row if sample.scale_given else row | {"um_per_px": ""})
+    write_manifest(folder / "manifest.csv", rows)
 
 
-def _week24(baseline: Phantom) -> Phantom:
-    visit = follow_up(baseline.scalp, baseline.camera, seed=5, style=baseline.style)
-    return photograph(visit.scalp, visit.camera, baseline.style)
+def draw_sample(sample: Sample) -> Scene:
+    """Draw a subject's scalp and the first camera, which burns in no more than it is told to."""
+    half_um = (WIDTH_PX * UM_PER_PX / 2, HEIGHT_PX * UM_PER_PX / 2)
+    scene = draw_scene(
+        sample.seed,
+        sample.style,
+        WIDTH_PX,
+        HEIGHT_PX,
+        UM_PER_PX,
+        sample.condition,
+        sample.ancestry,
+        margin_um(RELOCATION, half_um),
+    )
+    camera = replace(scene.camera, burnt_in=sample.burnt_in, aperture=2.0, reticle=False)
+    scalp = scene.scalp
+    if sample.visits == "phototrichogram":
+        scalp = clip_hairs(scalp, STUB_UM, sample.seed)
+    return replace(scene, scalp=scalp, camera=camera)
+
+
+def later_visits(sample: Sample, scene: Scene) -> Sequence[Visit]:
+    """Visits after the first."""
+    if sample.visits == "phototrichogram":
+        return [phototrichogram_visit(2)]
+    if sample.visits != "weeks":
+        return []
+    subject = Subject(
+        sample.subject, sample.arm, sample.seed, sample.change_per_cm2, sample.diameter_change_percent, ()
+    )
+    per_cm2 = 0.0 if scene.scalp.person is None else scene.scalp.person.hairs_per_cm2
+    return [Visit(f"week{w}", 7 * w, course_at(subject, w, per_cm2, RELOCATION)) for w in WEEKS]
 
 
 if __name__ == "__main__":
-    main()
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER)

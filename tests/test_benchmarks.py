@@ -1,21 +1,21 @@
 """The benchmarks run, and what the README says is what they last said of the weights that are shipped."""
 
-import importlib.util
+import importlib
 import json
+import sys
 from pathlib import Path
 from types import ModuleType
 
+import cv2
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "benchmarks"))  # they import each other by name, as when run
 
 
 def load(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, ROOT / "benchmarks" / f"{name}.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return importlib.import_module(name)
 
 
 def test_the_table_in_the_readme_is_that_of_the_shipped_weights(weights) -> None:
@@ -80,3 +80,115 @@ def test_speed_prints_a_ratio(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(r["hairs"] > 0 and r["seconds"] > 0 for r in results.values())
     assert results["trichoscan"]["peak_mb"] < 1500
     assert "s / s of skan" in capsys.readouterr().out
+
+
+def test_text_goes_between_the_marks_of_a_page() -> None:
+    tables = load("tables")
+    page = "# A\n<!-- x -->\nold\n<!-- /x -->\nafter\n"
+    once = tables.into_page(page, "x", "new")
+    assert once == "# A\n<!-- x -->\nnew\n<!-- /x -->\nafter\n"
+    assert tables.into_page(once, "x", "new") == once
+    added = tables.into_page("# A\n", "x", "new")
+    assert added == "# A\n\n<!-- x -->\nnew\n<!-- /x -->\n"
+    for damaged in ("<!-- x -->", "<!-- /x -->\n<!-- x -->", page + page):
+        with pytest.raises(ValueError, match="one <!-- x -->"):
+            tables.into_page(damaged, "x", "new")
+
+
+def test_the_area_under_the_curve_is_the_share_of_pairs_in_order() -> None:
+    pytest.importorskip("sklearn", reason="the bench extra is not installed")
+    area = load("tellers").area_under_curve
+    rng = np.random.default_rng(0)
+    scores, phantom = rng.integers(0, 9, 60).astype(float), rng.random(60) < 0.4
+    apart = scores[phantom][:, None] - scores[~phantom]
+    assert area(scores, phantom) == pytest.approx(np.mean((apart > 0) + 0.5 * (apart == 0)))
+    assert area(-scores, phantom) == pytest.approx(1 - area(scores, phantom))
+
+
+def crops_of(seed: int, photos: int, warmer: int = 0):
+    crops = load("crops")
+    kind = crops.PhantomKind(("plain",), ((400, 300),), 5.5)
+    some = crops.phantom_views(kind, photos, seed, 3, workers=1).crops
+    pixels = np.clip(some.pixels + np.array([warmer, 0, 0]), 0, 255).astype(np.uint8)
+    return crops.Crops(pixels, some.photo)
+
+
+def test_phantoms_cannot_be_told_from_phantoms_but_from_tinted_ones() -> None:
+    pytest.importorskip("sklearn", reason="the bench extra is not installed")
+    tellers, statistics = load("tellers"), load("crop_statistics")
+
+    def told(warmer: int) -> float:
+        learn, unseen = (
+            tellers.Side(crops_of(seed, 12), crops_of(seed + 50, 12, warmer)) for seed in (100, 200)
+        )
+        tables = [statistics.describe(side.pixels(), "colour") for side in (learn, unseen)]
+        return tellers.tell_by_trees(learn, unseen, *tables).auc
+
+    assert 0.2 < told(0) < 0.8
+    assert told(90) > 0.95
+
+
+def test_the_network_tells_inverted_crops() -> None:
+    pytest.importorskip("sklearn", reason="the bench extra is not installed")
+    tellers, crops = load("tellers"), load("crops")
+    some = crops_of(300, 4)
+    inverted = crops.Crops(255 - some.pixels, np.char.add(some.photo, "inverted"))
+    side = tellers.Side(some, inverted)
+    assert tellers.tell_by_network(side, side, grey=True, steps=12).auc > 0.9
+
+
+def test_crops_show_no_sign_and_shafts_start_at_their_root() -> None:
+    crops = load("crops")
+    root, way, across = np.array([300.0, 205.5]), np.array([0.96, 0.28]), np.array([-0.28, 0.96])
+    corners = [
+        root + 6 * across,
+        root - 6 * across,
+        root + 130 * way - 6 * across,
+        root + 130 * way + 6 * across,
+    ]
+    pixels = np.full((600, 900, 3), 150, np.uint8)
+    cv2.fillPoly(pixels, [np.rint(corners).astype(np.int32)], (20, 20, 20))
+    pixels = cv2.GaussianBlur(pixels, (0, 0), 1.0)
+    pixels[450, :] = (230, 40, 40)
+    hair = np.array([[root, root + 130 * way], [[300.0, 430.0], [419.0, 430.0]]])
+    views = crops._views(pixels, hair, "drawn", 20)
+    assert len(views.crops) == 20 and len(views.shafts) == 1
+    red = views.crops.pixels.astype(int)
+    assert (red[..., 0] - red[..., 2]).max() < 20
+    dark = views.shafts.pixels[0].mean(axis=2) < 85
+    rows, columns = np.nonzero(dark)
+    assert columns.min() == pytest.approx(crops.ROOT_AT_PX, abs=1.5)
+    assert rows.mean() == pytest.approx(crops.SHAFT_PX[0] / 2, abs=0.6)
+    assert np.count_nonzero(dark.any(axis=0)) > 100
+
+
+def test_skin_contrast_is_told_at_its_own_wavelength() -> None:
+    texture = load("crop_statistics").texture
+    x = np.indices((192, 192))[1]
+    for wavelength in (8, 32):
+        wave = 150 * (1 + 0.03 * np.sin(2 * np.pi * x / wavelength))
+        told = texture(np.repeat(wave[..., None], 3, axis=2).round().astype(np.uint8))
+        bands = {name: value for name, value in told.items() if name.startswith("skin contrast")}
+        assert max(bands, key=bands.__getitem__) == f"skin contrast at {wavelength} px %"
+
+
+def test_phantoms_are_exact_and_their_speed_is_told() -> None:
+    phantoms = load("phantoms")
+    errors = {shape: phantoms.width_errors(shape, 25) for shape in phantoms.SHAPES}
+    assert np.abs(errors["straight"]).max() < 0.02
+    assert all(np.abs(error).max() < 0.05 for error in errors.values())
+    speeds = phantoms.speed(1)
+    assert all(value > 0 for value in speeds.values())
+    assert phantoms.table(speeds, errors).count("\n") == 1 + len(speeds) + 2 * len(errors)
+
+
+def test_usefulness_judges_kinds_as_it_judges_all(fdu: Path, tmp_path: Path) -> None:
+    usefulness = load("usefulness")
+    figures = usefulness.judge(None, fdu, 2, tmp_path)
+    truth = [fdu / "truth" / f"{path.stem}.json" for path in (tmp_path / "geometry").glob("*.geojson")]
+    assert len(truth) == figures["photos"] == 2
+    recalls = [figures[f"recall, {kind}"] for kind in usefulness.KINDS]
+    assert min(recalls) <= figures["recall"] <= max(recalls)
+    precisions = [figures[f"precision, {size} found"] for size in ("thin", "thick")]
+    assert min(precisions) <= figures["precision"] <= max(precisions)
+    assert usefulness.table({"shipped": figures}).count("\n") == 1 + len(usefulness.FIGURES)

@@ -148,3 +148,39 @@ def test_phantoms_are_written(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.stderr
     assert len(list((tmp_path / "out" / "images").glob("*.jpg"))) == 1
     assert len(list((tmp_path / "out" / "truth").glob("*.json"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "photos", "pairs"),
+    [
+        (["--n", "1", "--visits", "2", "--condition", "aga", "--ancestry", "african"], 2, 1),
+        (["--n", "1", "--phototrichogram"], 2, 1),
+        (["--trial", "2", "--visits", "1", "--dropout", "0.5"], 2, 0),
+    ],
+)
+def test_visits_and_trials_of_phantoms_are_written(
+    tmp_path: Path, options: list[str], photos: int, pairs: int
+) -> None:
+    result = CliRunner().invoke(app, ["phantom", str(tmp_path), *options])
+    assert result.exit_code == 0, result.stderr
+    assert f"{photos} photos in " in result.stdout
+    assert len(list((tmp_path / "images").glob("*.jpg"))) == photos
+    assert len(list((tmp_path / "truth" / "pairs").glob("*.json"))) == pairs
+    assert (tmp_path / "truth" / "trial.json").is_file() == ("--trial" in options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--dropout", "0.2"],
+        ["--phototrichogram", "--trial", "4"],
+        ["--phototrichogram", "--visits", "3"],
+        ["--condition", "mange"],
+        ["--trial", "0"],
+    ],
+)
+def test_phantoms_that_make_no_sense_are_usage_errors(tmp_path: Path, options: list[str]) -> None:
+    result = CliRunner().invoke(app, ["phantom", str(tmp_path / "out"), *options])
+    assert result.exit_code == 2
+    assert options[0] in result.stderr
+    assert not (tmp_path / "out").exists()

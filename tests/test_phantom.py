@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trichoscan.phantom.camera import draw_camera, encode
+from trichoscan.phantom.camera import draw_camera
 from trichoscan.phantom.draw import draw_phantom, photograph
+from trichoscan.phantom.expose import encode
 from trichoscan.phantom.lay import lay_hairs
 from trichoscan.phantom.render import Shaft, cover
-from trichoscan.phantom.scalp import TrueHair, place_units
+from trichoscan.phantom.scalp import TrueHair
 from trichoscan.phantom.style import STYLE_SHARE, linear
 from trichoscan.phantom.truth import clip_path
-from trichoscan.phantom.visits import Course, cut_to, follow_up
 from trichoscan.phantom.write import truth_json, write_phantoms
 
 SIDE = 220
@@ -199,7 +199,8 @@ def test_a_hair_of_the_colour_of_the_skin_is_not_in_the_truth():
             rim=0.0,
         )
         calm = replace(phantom.camera, sparkle=np.zeros((512, 512), np.float32), glare=0.0)
-        assert len(photograph(replace(phantom.scalp, hairs=(hair,)), calm, "bare").hairs) == seen
+        skin = replace(phantom.scalp.skin, far_shadow_um=None, furrow_depth=0.0)
+        assert len(photograph(replace(phantom.scalp, skin=skin, hairs=(hair,)), calm, "bare").hairs) == seen
 
 
 def test_an_upper_hair_hides_the_root_beneath_it():
@@ -221,45 +222,6 @@ def test_clipping_ends_on_the_edge_of_the_photo():
     assert clipped[0].tolist() == [-0.5, 50.0] and clipped[-1].tolist() == [39.5, 50.0]
     assert len(width) == len(clipped) and not from_root and not to_tip
     assert clip_path(path - 200, np.full(5, 4.0), 40, 100) is None
-
-
-def test_units_have_the_density_asked_for_and_keep_apart():
-    points = place_units(80.0, np.array([10000.0, 10000.0]), np.random.default_rng(1))
-    assert len(points) / 4.0 == pytest.approx(80, rel=0.08)
-    spacing = np.sort(np.hypot(*(points[:, None] - points[None]).transpose(2, 0, 1)), axis=1)[:, 1]
-    assert np.quantile(spacing, 0.02) > 350
-
-
-def test_a_later_visit_keeps_roots_and_says_what_became_of_each_hair():
-    first = draw_phantom(8, "clipped", 512, 512, 6.0)
-    visit = follow_up(first.scalp, first.camera, seed=3)
-    before = {h.hair_id: h for h in first.scalp.hairs if h.kind == "hair"}
-    after = {h.hair_id: h for h in visit.scalp.hairs}
-    assert set(visit.fate) == set(before) | set(after)
-    for hair_id, fate in visit.fate.items():
-        assert (hair_id in before) == (fate != "new")
-        assert (hair_id in after) == (fate != "lost")
-        if fate in ("kept", "thickened"):
-            assert after[hair_id].path_um[0] == pytest.approx(before[hair_id].path_um[0])
-    grown = [after[i].width_um[0] / before[i].width_um[0] for i, f in visit.fate.items() if f == "thickened"]
-    assert np.mean(grown) == pytest.approx(1.2, abs=0.01)
-    assert {"kept", "thickened", "lost", "new"} == set(visit.fate.values())
-
-
-def test_nothing_happens_in_a_course_without_change():
-    first = draw_phantom(8, "clipped", 256, 256, 6.0)
-    still = Course(0, 0, 0, 0, 1.0, 0, 0, 0, 0)
-    visit = follow_up(first.scalp, first.camera, 3, course=still)
-    assert set(visit.fate.values()) == {"kept"}
-    assert visit.camera.to_px(np.zeros((1, 2))) == pytest.approx(first.camera.to_px(np.zeros((1, 2))))
-
-
-def test_cutting_a_path_scales_its_length():
-    path = np.column_stack([np.linspace(0, 400, 11), np.zeros(11)])
-    for factor in (0.4, 1.0, 1.7):
-        cut, width = cut_to(path, np.full(11, 60.0), factor)
-        assert np.hypot(*np.diff(cut, axis=0).T).sum() == pytest.approx(400 * factor, rel=1e-6)
-        assert len(width) == len(cut)
 
 
 def test_written_phantoms_have_photo_manifest_and_truth(tmp_path):

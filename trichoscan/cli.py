@@ -8,6 +8,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -162,23 +163,75 @@ def evaluate(
         _print_figures(compare_with_truth(results, truth, seams=seams, direction=direction))
 
 
-@app.command(epilog="Example: trichoscan phantom phantoms --n 20 --seed 1")
+@app.command(
+    epilog="Example: trichoscan phantom phantoms --n 20 --seed 1; for pairs: trichoscan phantom pairs --n 5 "
+    "--visits 2; for a trial: trichoscan phantom study --trial 20 --dropout 0.2"
+)
 def phantom(
     out: Annotated[Path, typer.Argument(help="Folder for images and truth.")],
-    n: Annotated[int, typer.Option("--n", min=1, help="Number of photos.")] = 20,
+    n: Annotated[int, typer.Option("--n", min=1, help="Number of subjects.")] = 20,
     seed: Annotated[int, typer.Option(min=0, help="The same seed draws the same photos.")] = 1,
     style: Annotated[
         Literal["clipped", "long", "thin", "light", "dark_skin", "wide", "bare", "plain"] | None,
         typer.Option(help="Draw this kind of photo only."),
     ] = None,
+    condition: Annotated[
+        Literal["normal", "aga", "telogen_effluvium", "alopecia_areata"] | None,
+        typer.Option(help="Of all scalps; in their shares by default, aga in a trial."),
+    ] = None,
+    ancestry: Annotated[
+        Literal["caucasian", "hispanic", "african", "han_chinese"] | None,
+        typer.Option(help="Of all subjects; in their shares by default."),
+    ] = None,
+    visits: Annotated[
+        int | None, typer.Option(min=1, max=20, help="Photos of each subject; 1 by default, 3 in a trial.")
+    ] = None,
+    phototrichogram: Annotated[
+        bool,
+        typer.Option("--phototrichogram", help="Two photos of each subject: clipped, and two days later."),
+    ] = False,
+    trial: Annotated[
+        int | None, typer.Option(min=1, help="Draw a trial of two arms with so many subjects, over 48 weeks.")
+    ] = None,
+    dropout: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Share of a trial's subjects who leave; 0.1 by default."),
+    ] = None,
     debug: DebugOption = False,
 ) -> None:
     """Draw scalp photos of which every hair is known."""
+    _refuse(phototrichogram and trial is not None, "--phototrichogram and --trial do not go together")
+    _refuse(phototrichogram and visits is not None, "--phototrichogram has two visits: leave --visits out")
+    _refuse(dropout is not None and trial is None, "--dropout goes with --trial only")
     with told_plainly(debug):
-        from trichoscan.phantom.write import write_phantoms
+        from trichoscan.phantom import trial as trials
+        from trichoscan.phantom import write
 
-        write_phantoms(out, n, seed, style)
-        typer.echo(f"{n} photos in {out / 'images'}, their truth in {out / 'truth'}")
+        if trial is not None:
+            plan = trials.draw_trial(
+                trial,
+                seed,
+                visits=visits or 3,
+                dropout_share=0.1 if dropout is None else dropout,
+                style=style or "clipped",
+                condition=condition or "aga",
+                ancestry=ancestry,
+            )
+            photos = trials.write_trial(out, plan)
+        elif phototrichogram:
+            photos = write.write_phototrichograms(
+                out, n, seed, style or "clipped", condition=condition, ancestry=ancestry
+            )
+        else:
+            later = write.usual_visits((visits or 1) - 1)
+            draw = partial(write.write_courses, visits=later) if later else write.write_phantoms
+            photos = draw(out, n, seed, style=style, condition=condition, ancestry=ancestry)
+        typer.echo(f"{photos} photos in {out / 'images'}, their truth in {out / 'truth'}")
+
+
+def _refuse(wrong: bool, why: str) -> None:
+    if wrong:
+        raise typer.BadParameter(why)
 
 
 @app.command(epilog="Example: trichoscan train --photos clinic --out runs/first --steps 2500")

@@ -31,6 +31,16 @@ SEAM_REACH_UM = 650.0
 """A hair that begins this close to a seam and points at it may have been left out."""
 CUT_MARGIN_CELLS = 3.0
 """An end this close outside the crop still shows."""
+STYLE_SHARE = {
+    "clipped": 0.28,
+    "long": 0.25,
+    "thin": 0.18,
+    "light": 0.14,
+    "dark_skin": 0.08,
+    "wide": 0.05,
+    "bare": 0.02,
+}
+"""How often each style of phantom is trained on: more of what no real photo here shows, and is hard."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -266,9 +276,11 @@ def _crosses(
 
 def phantom_photo(seed: int, size_px: int, rng: np.random.Generator) -> AnnotatedPhoto:
     """Draw a phantom a little larger than a crop, as a photo to cut from."""
-    um_per_px = float(np.exp(rng.uniform(np.log(3.0), np.log(11.0))))
+    style = str(rng.choice(list(STYLE_SHARE), p=list(STYLE_SHARE.values())))
+    finest, coarsest = (8.0, 16.0) if style == "wide" else (3.0, 11.0)
+    um_per_px = float(np.exp(rng.uniform(np.log(finest), np.log(coarsest))))
     side = int(np.clip(1.25 * size_px * WORKING_UM_PER_PX / um_per_px, 64, 900))
-    phantom = draw_phantom(seed, width_px=side, height_px=side, um_per_px=um_per_px)
+    phantom = draw_phantom(seed, style, side, side, um_per_px)
     hairs = tuple(
         LabelledHair(np.asarray(h.path_px, float), h.root_visible, not h.cut_by_edge)
         for h in phantom.hairs

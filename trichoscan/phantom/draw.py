@@ -9,15 +9,20 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from trichoscan.phantom.camera import Camera, dark_surround, draw_camera, expose, from_jpeg, to_jpeg
+from trichoscan.phantom.camera import Camera, draw_camera
+from trichoscan.phantom.expose import expose, from_jpeg, to_jpeg
 from trichoscan.phantom.lay import lay_hairs
+from trichoscan.phantom.lens import dark_surround
 from trichoscan.phantom.paint import lay_scales, paint_skin
+from trichoscan.phantom.person import draw_person
 from trichoscan.phantom.render import SUBPIXEL_BITS, Shaft, cover, fixed_point
+from trichoscan.phantom.rulers import lay_ruler
 from trichoscan.phantom.scalp import Scalp, TrueHair, grow_scalp
 from trichoscan.phantom.signs import burn_in
 from trichoscan.phantom.skin import scale_outline
 from trichoscan.phantom.style import STYLE_SHARE, UM_PER_PX, draw_style
 from trichoscan.phantom.truth import COVERS_ALL, PhantomHair, write_down
+from trichoscan.phantom.warp import carry_hairs
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -49,14 +54,40 @@ class Phantom:
     camera: Camera
 
 
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """A scalp before the camera: what `photograph` takes."""
+
+    scalp: Scalp
+    camera: Camera
+    style: str
+
+
 def draw_phantom(
     seed: int,
     style: str | None = None,
     width_px: int = 1280,
     height_px: int = 1024,
     um_per_px: float | None = None,
+    condition: str | None = None,
+    ancestry: str | None = None,
 ) -> Phantom:
-    """Draw a scalp photo with known truth.
+    """Draw a scalp photo with known truth; parameters and errors are those of `draw_scene`."""
+    scene = draw_scene(seed, style, width_px, height_px, um_per_px, condition, ancestry)
+    return photograph(scene.scalp, scene.camera, scene.style)
+
+
+def draw_scene(
+    seed: int,
+    style: str | None = None,
+    width_px: int = 1280,
+    height_px: int = 1024,
+    um_per_px: float | None = None,
+    condition: str | None = None,
+    ancestry: str | None = None,
+    margin_um: float = 0.0,
+) -> Scene:
+    """Draw a scalp and a camera before it, without taking the photo.
 
     Parameters
     ----------
@@ -68,15 +99,20 @@ def draw_phantom(
         At least 64.
     um_per_px : float or None
         Scale; drawn as it goes with the style when None.
+    condition, ancestry : str or None
+        Keys of `biology.CONDITION` and `biology.ANCESTRY`; drawn when None. Where either is asked for,
+        density, hairs per unit and diameters are the preset's and not the style's.
+    margin_um : float
+        Scalp on each side of the photo, for later photos that look elsewhere.
 
     Returns
     -------
-    Phantom
+    Scene
 
     Raises
     ------
     ValueError
-        Style unknown or photo too small.
+        Style, condition or ancestry unknown, or photo too small.
     """
     if style is not None and style not in STYLE_SHARE:
         raise ValueError(f"no style {style!r}; there are {', '.join(STYLE_SHARE)}")
@@ -87,16 +123,17 @@ def draw_phantom(
     name = drawn if style is None else style
     drawn_scale = float(choose.uniform(*UM_PER_PX[name]))
     scale = drawn_scale if um_per_px is None else um_per_px
-    half_size_um = (width_px * scale / 2, height_px * scale / 2)
-    scalp = grow_scalp(draw_style(name, choose), half_size_um, grow)
+    half_size_um = (width_px * scale / 2 + margin_um, height_px * scale / 2 + margin_um)
+    person, dressed = draw_person(draw_style(name, choose), ancestry, condition, choose)
+    scalp = grow_scalp(dressed, person, half_size_um, grow)
     camera = draw_camera(name, width_px, height_px, scale, see)
-    return photograph(scalp, camera, name)
+    return Scene(scalp, camera, name)
 
 
 def photograph(scalp: Scalp, camera: Camera, style: str) -> Phantom:
     """Take a photo of a scalp and write down what is on it."""
     unit_sizes = Counter(h.unit_id for h in scalp.hairs)
-    hairs = _near_photo(scalp.hairs, camera)
+    hairs = carry_hairs(_near_photo(scalp.hairs, camera), camera.stretch)
     shafts = [
         Shaft(
             camera.to_px(h.path_um),
@@ -114,9 +151,12 @@ def photograph(scalp: Scalp, camera: Camera, style: str) -> Phantom:
     top, contrast = lay_hairs(scene, hairs, covered, camera)
     hiding = _hiding_scales(hairs)
     lay_scales(scene, hiding, camera, 0.95)
+    under_ruler = lay_ruler(scene, camera)
     pixels = expose(scene, camera)
-    unseen = _under_scales(hiding, camera) | dark_surround(camera)
-    top[unseen.ravel() | _signs(pixels, camera)] = COVERS_ALL
+    top[_under_scales(hiding, camera).ravel()] = COVERS_ALL["scale"]
+    top[dark_surround(camera).ravel()] = COVERS_ALL["aperture"]
+    top[under_ruler.ravel()] = COVERS_ALL["sign"]
+    top[_signs(pixels, camera)] = COVERS_ALL["sign"]
     jpeg = to_jpeg(pixels, camera.jpeg_quality)
     return Phantom(
         pixels=from_jpeg(jpeg),

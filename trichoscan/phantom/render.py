@@ -22,8 +22,11 @@ _NOTCHES = np.random.default_rng(1).uniform(-1.7, 1.7, (1024, 4)).astype(np.floa
 RIM_NOISE = (_NOTCHES - _NOTCHES.mean(axis=1, keepdims=True)).ravel()
 """Course of ragged rims, periodic, zero over every four notches; each side of each shaft begins elsewhere."""
 
-NOTCH_STEP = 4.0
+NOTCH_STEP = 8.0
 """Distance of the rim's notches, in SDs of the rim, but at least 1 px."""
+
+BULGE = 0.22
+"""How far a cut end that is not smooth bulges, in radii."""
 
 EDGE_PX = 1.5
 """Beyond the shaft's rim, where coverage is nought for certain."""
@@ -147,6 +150,9 @@ def cover(shafts: Sequence[Shaft], width_px: int, height_px: int) -> Cover:
     some = share > 0
     order = np.argsort(owner[sample[some]], kind="stable")
     picked = np.flatnonzero(some)[order]
+    looped = np.array([_may_cross_itself(s.path_px) for s in shafts])
+    if looped.any():
+        picked = _once(picked, owner[sample[picked]], row[picked] * width_px + column[picked], share, looped)
     start = np.searchsorted(owner[sample[picked]], np.arange(len(shafts) + 1))
     return Cover(
         start=start,
@@ -155,6 +161,26 @@ def cover(shafts: Sequence[Shaft], width_px: int, height_px: int) -> Cover:
         across=across[picked] / np.maximum(r[picked], 0.5),
         along_px=along[picked],
     )
+
+
+def _may_cross_itself(path_px: Floats) -> bool:
+    """Whether a path turns back on itself by more than half a turn."""
+    way = np.diff(path_px, axis=0)
+    turn = np.unwrap(np.arctan2(way[:, 1], way[:, 0]))
+    return bool(np.ptp(turn) > np.pi)
+
+
+def _once(
+    picked: NDArray[np.int64],
+    owner: NDArray[np.int64],
+    pixel: NDArray[np.int64],
+    share: Singles,
+    looped: NDArray[np.bool_],
+) -> NDArray[np.int64]:
+    """Of several strands of one shaft on a pixel keep that which covers most of it."""
+    order = np.lexsort((share[picked], pixel, owner))
+    same = (np.diff(pixel[order]) == 0) & (np.diff(owner[order]) == 0) & looped[owner[order[:-1]]]
+    return picked[np.sort(order[np.concatenate([~same, [True]])])]
 
 
 def _ragged(
@@ -168,8 +194,12 @@ def _ragged(
     begin = 577 * owner + 2048 * (across > 0)
     low, high = RIM_NOISE[(begin + cell) & 4095], RIM_NOISE[(begin + cell + 1) & 4095]
     rim = r + rough * (low + (high - low) * share)
-    end = RIM_NOISE[(331 * owner + (across / np.maximum(r, 1) * 3).astype(np.int64)) & 4095]
-    return np.maximum(rim, np.float32(0.2) * r), np.float32(1.5) * rough * end
+    lane = across / np.maximum(r, 1)
+    fray = np.float32(0.7) + np.float32(0.55) * (owner % 4).astype(np.float32)
+    end = RIM_NOISE[(331 * owner + np.floor(lane * 3).astype(np.int64)) & 4095] * rough * fray
+    # Scissors crush the cut: it bulges in the middle, by as much as its corners lose.
+    bulge = np.minimum(np.float32(BULGE) * r, 4 * rough) * (1 - 3 * np.minimum(lane * lane, 1))
+    return np.maximum(rim, np.float32(0.2) * r), end + bulge
 
 
 def _strip_share(across: Singles, r: Singles, tx: Singles, ty: Singles, soft: Singles) -> Singles:
@@ -199,6 +229,7 @@ def _densify(shaft: Shaft, width_px: int, height_px: int) -> tuple[Floats, Float
     """Points every px from before the root to beyond the tip, with radius and arc; and the arc's length."""
     path, width = shaft.path_px, shaft.width_px
     margin = float(width.max() + shaft.soft_px) / 2 + 2 * EDGE_PX + abs(shaft.bevel) * float(width.max()) / 2
+    margin += 4.5 * shaft.rough_px + 0.5 * BULGE * float(width.max())
     knots = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(path, axis=0).T))])
     length = float(knots[-1])
     near = np.all((path > -margin - 2) & (path < np.array([width_px, height_px]) + margin + 2), axis=1)

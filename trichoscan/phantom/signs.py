@@ -1,4 +1,4 @@
-"""Signs that microscopes burn into their photos: banner, scale bar, measured circle, strip, watermark."""
+"""Signs that microscopes burn into their photos: banner, bar, circle, strip, watermark, ruler, note."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trichoscan.phantom.camera import Camera
+from trichoscan.phantom.rulers import draw_ticks, tick_places_px
 
 
 def burn_in(pixels: NDArray[np.uint8], camera: Camera) -> None:
-    """Draw banner, scale bar, circle, strip and watermark into the photo, in place."""
+    """Draw the camera's signs into the photo, in place."""
     rng = np.random.default_rng(camera.seed + 1)
     for sign in camera.burnt_in:
-        draw = {"banner": _banner, "bar": _bar, "circle": _circle, "strip": _strip, "watermark": _watermark}
-        draw[sign](pixels, camera, rng)
+        _DRAW[sign](pixels, camera, rng)
 
 
 def _text(
@@ -87,3 +87,38 @@ def _watermark(pixels: NDArray[np.uint8], camera: Camera, rng: np.random.Generat
     cv2.putText(mark, text, at, cv2.FONT_HERSHEY_SIMPLEX, size, 255, max(round(2 * size), 1), cv2.LINE_AA)
     share = (mark * np.float32(0.18 / 255))[..., None]
     pixels[:] = (pixels + share * (235 - pixels.astype(np.float32))).astype(np.uint8)
+
+
+def _ruler(pixels: NDArray[np.uint8], camera: Camera, rng: np.random.Generator) -> None:
+    """A printed scale along the photo's upper rim, ticks every half millimetre."""
+    marks: NDArray[np.uint8] = np.zeros(pixels.shape[:2], np.uint8)
+    places = tick_places_px(camera.um_per_px, camera.width_px - 10.0, 10.0, 2)
+    lengths = np.where(np.arange(len(places)) % 2 == 0, 14.0, 7.0)
+    draw_ticks(marks, places, 26.0, lengths, 255)
+    ink = np.array([(250, 250, 250), (15, 15, 15), (250, 220, 40)][int(rng.integers(3))], np.float32)
+    share = marks[..., None] * np.float32(1 / 255)
+    pixels[:] = (pixels + share * (ink - pixels)).astype(np.uint8)
+
+
+def _note(pixels: NDArray[np.uint8], camera: Camera, rng: np.random.Generator) -> None:
+    """A box with a few words in a corner."""
+    site = str(rng.choice(["vertex", "frontal", "occipital", "temple L", "temple R"]))
+    lines = (f"ID {rng.integers(10000):04d}", site, f"V{rng.integers(6)}  {rng.choice([20, 50, 70, 100])}x")
+    wide, high = 150, 22 * len(lines) + 10
+    x = int(rng.choice([8, camera.width_px - wide - 8]))
+    y = int(rng.choice([34, camera.height_px - high - 30]))
+    dark = bool(rng.random() < 0.5)
+    cv2.rectangle(pixels, (x, y), (x + wide, y + high), (20, 20, 20) if dark else (245, 245, 245), -1)
+    for i, line in enumerate(lines):
+        _text(pixels, line, (x + 8, y + 22 * (i + 1)), 0.5, (240, 240, 240) if dark else (15, 15, 15), None)
+
+
+_DRAW = {
+    "banner": _banner,
+    "bar": _bar,
+    "circle": _circle,
+    "strip": _strip,
+    "watermark": _watermark,
+    "ruler": _ruler,
+    "note": _note,
+}

@@ -5,26 +5,26 @@ Colours are linear light, 0-1, RGB. P: points of a line or an outline, or dots.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.fft import irfft2, rfft2
 from scipy.ndimage import zoom
 
+from trichoscan.phantom.relief import RELIEFS
 from trichoscan.phantom.style import Style
+from trichoscan.phantom.vessels import grow_vessels
 
 Floats = NDArray[np.float64]
-
-RELIEF_CELL_UM = 8.0
-"""Side of a cell of the skin's texture: the tile of 512 repeats every 4.1 mm."""
 
 FAR_SHADOW_CHANCE = 0.06
 """How often a hair far above the skin throws a blurred shadow into the photo."""
 
-TEXTURES = 16
-"""Reliefs to choose from: they are costly to make and kept."""
+TATTOO_CHANCE = 0.04
+"""How often the target area carries the dot of a tattoo that marks it for later visits."""
+
+PEN_CHANCE = 0.03
+"""How often the target area is circled with a skin pen."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,16 +35,27 @@ class Skin:
     ----------
     colour : (3,) float64
         Mean, linear light.
-    patches : (20, 20, 3) float32
+    patches : (48, 48, 3) float32
         Logarithm of slow colour changes, over `extent_um` squared.
-    vessels_um : tuple of (P, 2) float64
+    vessels_um : tuple of V (P, 2) float64
         Small blood vessels.
+    vessel_width_um : (V,) float64
     pores_um, spots_um : (P, 2) float64
     scales_um : tuple of (P, 2) float64
         Outlines of loose white scales.
     spot_radius_um : float
-    texture : (512, 512, 2) float32
-        Relief (zero mean, unit SD) and furrows (0-1), periodic; see `RELIEF_CELL_UM`.
+    moles_um, sun_spots_um : (P, 3) float64
+        x, y and radius of raised brown spots and of flat ones.
+    tattoo_um : (P, 2) float64
+        Tattooed dots.
+    pen_um : tuple of (P, 2) float64
+        Lines drawn with a skin pen.
+    bulges : (10, 10, 2) float32
+        Slope of the skin's undulations over `extent_um` squared.
+    relief : int
+        Which of the kept reliefs; see `relief.relief`.
+    relief_turn_rad, relief_shift_um : float, (2,) float64
+        How the relief lies on the scalp.
     roughness : float
         Strength of the relief.
     furrow_depth, pore_depth, vessel_depth, spot_depth : float
@@ -59,16 +70,26 @@ class Skin:
         Whether a blue marker was used on the skin.
     extent_um : float
         Side of the square that the skin's features fill.
+    yellow_dots_um, black_dots_um : (P, 2) float64
+        Ostia filled with sebum and keratin; hairs broken at the surface.
     """
 
     colour: Floats
     patches: NDArray[np.float32]
     vessels_um: tuple[Floats, ...]
+    vessel_width_um: Floats
     pores_um: Floats
     spots_um: Floats
     scales_um: tuple[Floats, ...]
     spot_radius_um: float
-    texture: NDArray[np.float32]
+    moles_um: Floats
+    sun_spots_um: Floats
+    tattoo_um: Floats
+    pen_um: tuple[Floats, ...]
+    bulges: NDArray[np.float32]
+    relief: int
+    relief_turn_rad: float
+    relief_shift_um: Floats
     roughness: float
     furrow_depth: float
     pore_depth: float
@@ -79,30 +100,37 @@ class Skin:
     peripilar: float
     ink: bool
     extent_um: float
+    yellow_dots_um: Floats = field(default_factory=lambda: np.empty((0, 2)))
+    black_dots_um: Floats = field(default_factory=lambda: np.empty((0, 2)))
 
 
 def grow_skin(style: Style, extent: float, rng: np.random.Generator) -> Skin:
     """Grow skin over a square of side `extent` um."""
-    slow = rng.normal(0, 1.0, (20, 20, 1)) * np.array([0.03, 0.035, 0.04])
-    hue = rng.normal(0, 1.0, (20, 20, 1)) * np.array([0.01, -0.02, -0.01])
-    flush = zoom(rng.normal(0, 1.0, (7, 7, 1)), (20 / 7, 20 / 7, 1), order=1) + rng.normal(
-        0, 0.4, (20, 20, 1)
-    )
-    hue = hue - np.maximum(flush, 0) * style.redness * np.array([0.1, 1.0, 0.7])
-    wide = rng.normal(0, 0.07, (5, 5, 1)) + rng.normal(0, 0.022, (5, 5, 3))
-    broad = zoom(wide, (4, 4, 1), order=1)
     area_mm2 = (extent / 1000) ** 2
+    vessels, vessel_width = grow_vessels(
+        int(rng.poisson(0.4 * style.vessels_per_mm2 * area_mm2)), extent, rng
+    )
     return Skin(
         colour=style.skin_colour,
-        patches=((slow + hue + broad) * style.patchiness).astype(np.float32),
-        vessels_um=_vessels(int(rng.poisson(style.vessels_per_mm2 * area_mm2)), extent, rng),
+        patches=(_patches(style.redness, rng) * style.patchiness).astype(np.float32),
+        vessels_um=vessels,
+        vessel_width_um=vessel_width,
         pores_um=rng.uniform(-0.5, 0.5, (rng.poisson(style.pores_per_mm2 * area_mm2), 2)) * extent,
         spots_um=rng.uniform(-0.5, 0.5, (rng.poisson(style.spots_per_mm2 * area_mm2), 2)) * extent,
         scales_um=grow_scales(int(rng.poisson(style.scales_per_mm2 * area_mm2)), extent, rng),
         spot_radius_um=float(rng.uniform(90, 260)),
-        texture=np.roll(_texture(int(rng.integers(TEXTURES))), rng.integers(512, size=2), axis=(0, 1)),
+        moles_um=_round_marks(rng.poisson(0.002 * area_mm2), (150.0, 900.0), extent, rng),
+        sun_spots_um=_round_marks(
+            rng.poisson(float(rng.choice([0.0, 0.0, 0.03])) * area_mm2), (200.0, 1500.0), extent, rng
+        ),
+        tattoo_um=rng.normal(0, 900, (int(rng.random() < TATTOO_CHANCE), 2)),
+        pen_um=_pen(rng) if rng.random() < PEN_CHANCE else (),
+        bulges=rng.normal(0, 0.1, (10, 10, 2)).astype(np.float32),
+        relief=int(rng.integers(RELIEFS)),
+        relief_turn_rad=float(rng.uniform(0, 2 * np.pi)),
+        relief_shift_um=rng.uniform(0, 5000, 2),
         roughness=float(rng.uniform(0.5, 1.0) * style.roughness),
-        furrow_depth=style.furrow_depth,
+        furrow_depth=0.6 * style.furrow_depth + float(rng.uniform(0.03, 0.16)),
         pore_depth=float(rng.uniform(-0.1, 0.35)),
         vessel_depth=float(rng.uniform(0.05, 0.3)),
         spot_depth=float(rng.uniform(0.1, 0.4)),
@@ -114,41 +142,38 @@ def grow_skin(style: Style, extent: float, rng: np.random.Generator) -> Skin:
     )
 
 
-@lru_cache(maxsize=16)
-def _texture(variant: int) -> NDArray[np.float32]:
-    """Periodic relief of fibres in two directions, and creases; one of `TEXTURES`."""
-    rng = np.random.default_rng([variant, 7])
-    n = 512
-    f_y = np.fft.fftfreq(n).astype(np.float32)[:, None]
-    f_x = np.fft.rfftfreq(n).astype(np.float32)[None]
-    f = np.maximum(np.hypot(f_x, f_y), np.float32(1e-6))
-    log_f = np.log(f)
-    first = rng.uniform(0, np.pi)
-    second = first + rng.uniform(0.8, 1.6)
-    turns = [(np.float32(np.cos(a)), np.float32(np.sin(a))) for a in (first, second)]
-    cross = [((f_y * c - f_x * s) / f) ** 2 for c, s in turns]
-    noise = [rfft2(rng.standard_normal((n, n), dtype=np.float32)) for _ in range(5)]
-    fine = _band(log_f, rng.uniform(18, 40), 0.6) * (0.3 + np.exp(-cross[0] / 0.3) + np.exp(-cross[1] / 0.3))
-    coarse = _band(log_f, rng.uniform(70, 160), 0.8)
-    relief = _unit(irfft2(noise[0] * fine)) * np.exp(0.45 * _unit(irfft2(noise[3] * coarse)))
-    relief = relief + 0.55 * _unit(irfft2(noise[4] * coarse))
-    pitch = _band(log_f, rng.uniform(100, 260), 0.5)
-    creases = np.zeros((n, n), np.float32)
-    for k in range(2):
-        wave = _unit(irfft2(noise[1 + k] * (pitch * np.exp(-cross[k] / rng.choice([0.015, 0.06])))))
-        creases = np.maximum(creases, np.clip(1 - np.abs(wave) * np.float32(2.2), 0, 1) ** 2)
-    creases *= np.clip(_unit(irfft2(noise[3] * _band(log_f, 900, 0.8))) + np.float32(0.4), 0, 1.2)
-    return np.stack([_unit(relief.astype(np.float32)), creases], axis=-1).astype(np.float32)
+def _patches(redness: float, rng: np.random.Generator) -> Floats:
+    """(48, 48, 3) logarithm of colour: light and dark, flush and pallor, yellow and blue, over all ways."""
+    dark = _cloud(rng)[..., None] * np.array([0.04, 0.045, 0.05])
+    blood = _cloud(rng)[..., None]
+    flush = np.clip(blood + 0.2, 0, 1.6) * redness * np.array([0.1, 1.0, 0.7])
+    yellow = _cloud(rng)[..., None] * np.array([-0.01, 0.005, 0.06])
+    return np.asarray(dark - blood * np.array([-0.02, 0.03, 0.015]) - flush + yellow)
 
 
-def _band(log_f: NDArray[np.float32], wave_um: float, octaves: float) -> NDArray[np.float32]:
-    """Share of each frequency that passes round a wavelength."""
-    away = (log_f + np.float32(np.log(wave_um / RELIEF_CELL_UM))) / np.float32(octaves)
-    return np.asarray(np.exp(-(away**2)), dtype=np.float32)
+def _cloud(rng: np.random.Generator) -> Floats:
+    """(48, 48) noise over all ways, of about unit SD; each octave weaker than the one above."""
+    total = np.zeros((48, 48))
+    for cells, strength in ((3, 0.6), (6, 0.55), (12, 0.45), (24, 0.35), (48, 0.3)):
+        total += strength * zoom(rng.normal(0, 1, (cells, cells)), 48 / cells, order=2)
+    return total
 
 
-def _unit(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.asarray(values / values.std(), dtype=np.float32)
+def _round_marks(n: int, radii_um: tuple[float, float], extent: float, rng: np.random.Generator) -> Floats:
+    """(n, 3) places and radii, small ones more often."""
+    low, high = np.log(radii_um)
+    return np.column_stack(
+        [rng.uniform(-0.5, 0.5, (n, 2)) * extent, np.exp(low + (high - low) * rng.random(n) ** 1.5)]
+    )
+
+
+def _pen(rng: np.random.Generator) -> tuple[Floats, ...]:
+    """A circle drawn by hand about the target area, not quite closed."""
+    turn = np.linspace(0, 2 * np.pi * rng.uniform(0.95, 1.1), 60) + rng.uniform(0, 6)
+    radius = rng.uniform(1800, 6000) * (
+        1 + 0.04 * np.sin(2 * turn + rng.uniform(0, 6)) + np.linspace(0, 0.05, 60)
+    )
+    return (np.column_stack([np.cos(turn), np.sin(turn)]) * radius[:, None] + rng.normal(0, 700, 2),)
 
 
 def _far_shadow(extent: float, rng: np.random.Generator) -> Floats:
@@ -166,26 +191,9 @@ def grow_scales(n: int, extent: float, rng: np.random.Generator) -> tuple[Floats
 
 
 def scale_outline(centre_um: Floats, radius_um: float, rng: np.random.Generator) -> Floats:
-    """(16, 2) ragged outline of a scale of skin."""
-    angle = np.linspace(0, 2 * np.pi, 16, endpoint=False)
-    radius = radius_um * np.exp(rng.normal(0, 0.3, 16) + 0.4 * np.sin(2 * angle + rng.uniform(0, 6)))
+    """(28, 2) ragged outline of a scale of skin: torn into lobes, longer one way than the other."""
+    n = 28
+    angle = np.linspace(0, 2 * np.pi, n, endpoint=False) + rng.normal(0, 0.04, n)
+    lobes = 0.45 * np.sin(2 * angle + rng.uniform(0, 6)) + 0.25 * np.sin(3 * angle + rng.uniform(0, 6))
+    radius = radius_um * np.exp(rng.normal(0, 0.16, n) + lobes)
     return np.asarray(centre_um + np.column_stack([np.cos(angle), np.sin(angle)]) * radius[:, None])
-
-
-def _vessels(n: int, extent: float, rng: np.random.Generator) -> tuple[Floats, ...]:
-    """Vessels that wander, half of them with a branch."""
-    vessels: list[Floats] = []
-    for _ in range(n):
-        path = _vessel(rng.uniform(-0.5, 0.5, 2) * extent, rng.uniform(0, 2 * np.pi), 24, rng)
-        vessels.append(path)
-        if rng.random() < 0.5:
-            fork = int(rng.integers(4, 18))
-            turn = np.arctan2(*(path[fork + 1] - path[fork])[::-1]) + rng.choice([-0.7, 0.7])
-            vessels.append(_vessel(path[fork], turn, 12, rng))
-    return tuple(vessels)
-
-
-def _vessel(start: Floats, turn: float, n: int, rng: np.random.Generator) -> Floats:
-    angle = turn + np.cumsum(rng.normal(0, 0.3, n))
-    step = rng.uniform(20, 60)
-    return np.asarray(start + np.cumsum(np.column_stack([np.cos(angle), np.sin(angle)]) * step, axis=0))

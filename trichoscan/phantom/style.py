@@ -39,17 +39,18 @@ UM_PER_PX: dict[str, tuple[float, float]] = {
 
 SKIN_SRGB = np.array(
     [
-        [147, 146, 148],
-        [158, 150, 138],
-        [175, 170, 160],
+        [147, 147, 146],
+        [150, 149, 136],
+        [141, 148, 140],
+        [156, 150, 140],
+        [146, 146, 154],
+        [152, 145, 130],
         [192, 145, 111],
-        [154, 162, 166],
         [205, 165, 172],
-        [168, 150, 128],
-        [186, 168, 150],
+        [175, 170, 160],
     ]
 )
-"""Light skin as automatic exposure shows it: grey beige (median of real photos), orange, bluish, pink."""
+"""Light skin as automatic exposure shows it: grey to olive (medians of real photos), orange, pink, beige."""
 
 LONG_SKIN_SRGB = np.array(
     [
@@ -74,11 +75,26 @@ BROWN_HAIR_SRGB = np.array([[80, 56, 40], [110, 76, 52], [96, 60, 38], [92, 74, 
 LIGHT_HAIR_SRGB = np.array(
     [[176, 146, 100], [150, 120, 84], [150, 150, 152], [222, 222, 216], [190, 150, 110]]
 )
+HAIR_SRGB = {
+    "black": DARK_HAIR_SRGB[[0, 1, 3]],
+    "brown": BROWN_HAIR_SRGB[:4],
+    "blond": np.array([[176, 146, 100], [150, 120, 84], [190, 150, 110], [202, 178, 134]]),
+    "red": np.array([[152, 74, 36], [176, 94, 46], [124, 56, 32]]),
+    "grey": np.array([[128, 126, 124], [96, 95, 96]]),
+    "white": np.array([[222, 222, 216], [205, 203, 196]]),
+}
+"""Natural colours of hair; our choice."""
+
+DYE_SRGB = np.array([[18, 16, 20], [96, 24, 32], [156, 64, 30], [204, 172, 116], [74, 42, 32], [46, 30, 26]])
+"""Dyes: black, burgundy, copper, blond, two browns; our choice."""
 
 
 @dataclass(frozen=True, eq=False)
 class Style:
-    """What a scalp is grown from; lengths in um unless named, chances 0-1."""
+    """What a scalp is grown from; lengths in um unless named, chances 0-1.
+
+    Dyed hair has its own colour for `natural_um` from the root, then `dye_colour`.
+    """
 
     name: str
     units_per_cm2: float
@@ -121,6 +137,8 @@ class Style:
     redness: float
     pores_per_mm2: float
     spots_per_mm2: float
+    dye_colour: Floats | None = None
+    natural_um: float = 0.0
 
     def stubble(self) -> Style:
         """Return the same scalp with straight short pieces, for debris and clipping."""
@@ -133,7 +151,7 @@ def linear(srgb_255: Floats | NDArray[np.int64]) -> Floats:
     return np.where(v <= 0.04045, v / 12.92, ((v + 0.055) / 1.055) ** 2.4)
 
 
-def _pick(table: NDArray[np.int64], rng: np.random.Generator) -> Floats:
+def pick_colour(table: NDArray[np.int64], rng: np.random.Generator) -> Floats:
     """One of the colours, a little mixed with another and jittered."""
     a, b = table[rng.integers(len(table), size=2)]
     mixed = a + (b - a) * rng.uniform(0, 0.5) + rng.normal(0, 0.02, 3) * a
@@ -198,8 +216,8 @@ def _clipped(name: str, rng: np.random.Generator) -> Style:
         peripilar=float(rng.choice([0.0, 0.0, 0.2])),
         grey_share=float(rng.choice([0.0, 0.0, 0.0, 0.02, 0.08])),
         debris_per_cm2=float(rng.exponential(8)),
-        hair_colour=_pick(BROWN_HAIR_SRGB if rng.random() < 0.15 else DARK_HAIR_SRGB, rng),
-        skin_colour=_pick(SKIN_SRGB, rng),
+        hair_colour=pick_colour(BROWN_HAIR_SRGB if rng.random() < 0.15 else DARK_HAIR_SRGB, rng),
+        skin_colour=pick_colour(SKIN_SRGB, rng),
         patchiness=float(rng.uniform(0.5, 1.6)),
         roughness=float(rng.uniform(0.7, 2.2)),
         furrow_depth=float(rng.choice([0.0, 0.06, 0.14, 0.25]) * rng.uniform(0.5, 1.0)),
@@ -246,8 +264,8 @@ def _long(base: Style, rng: np.random.Generator) -> Style:
         collar_share=float(rng.choice([0.0, 0.1, 0.6])),
         peripilar=float(rng.choice([0.0, 0.15, 0.35])),
         grey_share=float(rng.choice([0.0, 0.03, 0.1])),
-        hair_colour=_pick(BROWN_HAIR_SRGB if rng.random() < 0.45 else DARK_HAIR_SRGB, rng),
-        skin_colour=_pick(LONG_SKIN_SRGB, rng),
+        hair_colour=pick_colour(BROWN_HAIR_SRGB if rng.random() < 0.45 else DARK_HAIR_SRGB, rng),
+        skin_colour=pick_colour(LONG_SKIN_SRGB, rng),
         vessels_per_mm2=float(rng.choice([0.0, 0.3, 1.2])),
         redness=float(rng.choice([0.0, 0.0, 0.1, 0.25])),
         spots_per_mm2=float(rng.choice([0.0, 0.0, 0.1, 0.4])),
@@ -262,7 +280,7 @@ def _thin(base: Style, rng: np.random.Generator) -> Style:
         diameter_um=float(rng.uniform(26, 45)),
         diameter_sd_um=float(rng.uniform(5, 9)),
         thin_share=float(rng.uniform(0.3, 0.8)),
-        hair_colour=_pick(BROWN_HAIR_SRGB, rng) * float(rng.uniform(0.8, 2.2)),
+        hair_colour=pick_colour(BROWN_HAIR_SRGB, rng) * float(rng.uniform(0.8, 2.2)),
         halo_um=float(rng.uniform(0, 90)),
         tapered_share=0.5,
     )
@@ -273,8 +291,8 @@ def _light(base: Style, rng: np.random.Generator) -> Style:
     dark = rng.random() < 0.25
     return replace(
         base,
-        hair_colour=_pick(LIGHT_HAIR_SRGB, rng),
-        skin_colour=_pick(DARK_SKIN_SRGB, rng) if dark else base.skin_colour,
+        hair_colour=pick_colour(LIGHT_HAIR_SRGB, rng),
+        skin_colour=pick_colour(DARK_SKIN_SRGB, rng) if dark else base.skin_colour,
         halo_um=float(rng.uniform(0, 80)),
         grey_share=float(rng.choice([0.0, 0.2, 0.5])),
         brown_share=float(rng.choice([0.0, 0.2])),
@@ -287,8 +305,8 @@ def _dark_skin(base: Style, rng: np.random.Generator) -> Style:
     base = _long(base, rng) if rng.random() < 0.35 else base
     return replace(
         base,
-        skin_colour=_pick(DARK_SKIN_SRGB, rng),
-        hair_colour=_pick(DARK_HAIR_SRGB[:2], rng) * 0.7,
+        skin_colour=pick_colour(DARK_SKIN_SRGB, rng),
+        hair_colour=pick_colour(DARK_HAIR_SRGB[:2], rng) * 0.7,
         bend_rad_per_mm=float(rng.uniform(0.1, 0.9)),
         halo_um=float(rng.uniform(0, 120)),
         gloss=float(rng.choice([0.05, 0.2, 0.5])),
@@ -336,5 +354,5 @@ def _plain(base: Style, rng: np.random.Generator) -> Style:
         shadow=0.0,
         furrow_depth=0.0,
         vessels_per_mm2=0.0,
-        hair_colour=_pick(DARK_HAIR_SRGB, rng),
+        hair_colour=pick_colour(DARK_HAIR_SRGB, rng),
     )

@@ -26,8 +26,11 @@ SHORTEST_VISIBLE_PX = 3.0
 ROOT_PATCH_UM = 60.0
 """Beginning of the shaft that must be seen for the root to count as visible."""
 
-COVERS_ALL = 2**30
-"""Number of the shaft that lies above all others: a burnt-in sign, the surround of the aperture."""
+COVERS_ALL = {"scale": 2**30, "aperture": 2**30 + 1, "sign": 2**30 + 2}
+"""Numbers above those of all shafts: what hides whatever lies beneath."""
+
+Hider = int | str
+"""What hides a part of a shaft: the id of another hair, a key of `COVERS_ALL`, or "edge"."""
 
 LEAST_CONTRAST = 0.06
 """Mean change of light along a shaft, after the lens's blur, below which a careful person does not see it."""
@@ -53,6 +56,10 @@ class PhantomHair:
         The root lies inside the photo and is hidden neither by other hair nor by a scale.
     cut_by_edge : bool
         Part of the shaft lies outside the photo.
+    visible_px : tuple of (float, float)
+        Runs of the path, in px along it from its first point, that nothing hides.
+    hidden_by : tuple of int or str
+        What hides the rest: ids of hairs that lie above, "scale", "aperture", "sign", "edge".
     """
 
     hair_id: int
@@ -62,6 +69,8 @@ class PhantomHair:
     kind: Kind
     root_visible: bool
     cut_by_edge: bool
+    visible_px: tuple[tuple[float, float], ...] = ()
+    hidden_by: tuple[Hider, ...] = ()
 
 
 def write_down(
@@ -83,7 +92,7 @@ def write_down(
     shafts : list of Shaft
         The hairs on the photo.
     top : (H * W,) int32
-        Index of the uppermost shaft of each pixel; -1 for none, `COVERS_ALL` where nothing shows.
+        Index of the uppermost shaft of each pixel; -1 for none, a number of `COVERS_ALL` where none shows.
     contrast : (K,) float32
         See `lay.lay_hairs`.
     camera : Camera
@@ -106,6 +115,7 @@ def write_down(
             continue
         if covered_share(path, k, top, camera) > 1 - (1 - COVERED_SHARE) / 2:
             continue
+        visible, hiders = visible_runs(path, k, top, camera)
         begin = _beginning(path, ROOT_PATCH_UM / camera.um_per_px)
         seen = covered_share(begin, k, top, camera) <= COVERED_SHARE and not hair.flake
         truths.append(
@@ -117,6 +127,8 @@ def write_down(
                 kind=_kind(hair, unit_sizes[hair.unit_id]),
                 root_visible=bool(from_root and seen),
                 cut_by_edge=not (from_root and to_tip),
+                visible_px=visible,
+                hidden_by=_hidden_by(hiders, hairs, not (from_root and to_tip)),
             )
         )
     return tuple(sorted(truths, key=lambda h: h.hair_id))
@@ -130,11 +142,45 @@ def _kind(hair: TrueHair, unit_size: int) -> Kind:
     return "premium" if unit_size > 1 else "single"
 
 
-def covered_share(path_px: Floats, k: int, top: NDArray[np.int32], camera: Camera) -> float:
-    """Share of a path that lies under hairs above shaft k."""
+def visible_runs(
+    path_px: Floats, k: int, top: NDArray[np.int32], camera: Camera
+) -> tuple[tuple[tuple[float, float], ...], set[int]]:
+    """Find what of shaft k's path shows, to about 1 px.
+
+    Returns
+    -------
+    tuple of (float, float)
+        Runs in px along the path.
+    set of int
+        Numbers in `top` of what hides the rest.
+    """
+    knots = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(path_px, axis=0).T))])
+    at = np.linspace(0, knots[-1], max(int(np.ceil(knots[-1])) + 1, 2))
+    above = _on_path(np.column_stack([np.interp(at, knots, path_px[:, c]) for c in (0, 1)]), top, camera)
+    shows = above <= k
+    turns = np.flatnonzero(np.diff(shows)) + 1
+    bounds = np.concatenate([[0.0], (at[turns] + at[turns - 1]) / 2, [knots[-1]]])
+    runs = zip(bounds[:-1], bounds[1:], shows[np.concatenate([[0], turns])], strict=True)
+    hiders = {int(n) for n in above[~shows]}
+    return tuple((float(low), float(high)) for low, high, seen in runs if seen), hiders
+
+
+def _hidden_by(numbers: set[int], hairs: tuple[TrueHair, ...], cut: bool) -> tuple[Hider, ...]:
+    ids = sorted(hairs[n].hair_id for n in numbers if n < len(hairs))
+    things = [name for name, number in COVERS_ALL.items() if number in numbers]
+    return (*ids, *things, *(["edge"] if cut else []))
+
+
+def _on_path(path_px: Floats, top: NDArray[np.int32], camera: Camera) -> NDArray[np.int32]:
+    """(N,) what lies uppermost at points of a path."""
     x = np.clip(np.rint(path_px[:, 0]).astype(int), 0, camera.width_px - 1)
     y = np.clip(np.rint(path_px[:, 1]).astype(int), 0, camera.height_px - 1)
-    return float((top[y * camera.width_px + x] > k).mean())
+    return np.asarray(top[y * camera.width_px + x])
+
+
+def covered_share(path_px: Floats, k: int, top: NDArray[np.int32], camera: Camera) -> float:
+    """Share of a path that lies under hairs above shaft k."""
+    return float((_on_path(path_px, top, camera) > k).mean())
 
 
 def _beginning(path_px: Floats, length_px: float) -> Floats:

@@ -4,17 +4,47 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
 
-from trichoscan.phantom.draw import Phantom, draw_phantom
+from trichoscan.phantom.course import UNTREATED, Course, margin_um
+from trichoscan.phantom.draw import Phantom, Scene, draw_phantom, draw_scene, photograph
+from trichoscan.phantom.pairs import pair_json
+from trichoscan.phantom.style import UM_PER_PX
 from trichoscan.phantom.truth import PhantomHair
+from trichoscan.phantom.visits import clip_hairs, follow_up
 
-MANIFEST_COLUMNS = ("image", "subject", "site", "visit", "date", "um_per_px")
+MANIFEST_COLUMNS = ("image", "subject", "site", "visit", "date", "arm", "um_per_px")
 
 FIRST_DATE = "2024-01-15"
-"""Date written for all baseline phantoms."""
+"""Date of all baseline phantoms but those of a trial."""
+
+VISIT_WEEKS = 24
+"""Weeks from one visit to the next where nothing else is asked for."""
+
+STUB_UM = 400.0
+"""Length to which hair is clipped for a phototrichogram: 0.5 mm (field.md) less what a low clipper takes."""
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A visit after the first.
+
+    Attributes
+    ----------
+    name : str
+    days : int
+        Since the first.
+    course : Course
+    """
+
+    name: str
+    days: int
+    course: Course
 
 
 def truth_json(phantom: Phantom) -> dict[str, object]:
@@ -27,45 +57,59 @@ def truth_json(phantom: Phantom) -> dict[str, object]:
     Returns
     -------
     dict
-        size [W, H], um_per_px, style, and hairs with root and tip [x, y] px, kind, hair_id, unit_id, path
-        [[x, y], ...] px root first, diameter_um (mean over the visible shaft), root_visible, cut_by_edge.
+        size [W, H], um_per_px, style, condition, ancestry, and hairs with root and tip [x, y] px, kind,
+        hair_id, unit_id, path [[x, y], ...] px root first, width_px at each point of it, diameter_um (mean
+        over the path), root_visible, cut_by_edge, visible [[from, to], ...] px along the path, hidden_by (ids
+        of hairs above, "scale", "aperture", "sign", "edge") and, but for debris, phase (anagen or telogen).
     """
     height, width = phantom.pixels.shape[:2]
+    person = phantom.scalp.person
+    phase = {h.hair_id: "anagen" if h.anagen else "telogen" for h in phantom.scalp.hairs if h.kind == "hair"}
     return {
         "size": [width, height],
         "um_per_px": phantom.um_per_px,
         "style": phantom.style,
-        "hairs": [_hair_json(h, phantom.um_per_px) for h in phantom.hairs],
+        "condition": "" if person is None else person.condition,
+        "ancestry": "" if person is None else person.ancestry,
+        "hairs": [_hair_json(h, phantom.um_per_px, phase) for h in phantom.hairs],
     }
 
 
-def _hair_json(hair: PhantomHair, um_per_px: float) -> dict[str, object]:
+def _hair_json(hair: PhantomHair, um_per_px: float, phase: Mapping[int, str]) -> dict[str, object]:
     path = np.round(hair.path_px, 2).tolist()
     step = np.hypot(*np.diff(hair.path_px, axis=0).T)
     mean_px = float(((hair.width_px[1:] + hair.width_px[:-1]) / 2 * step).sum() / step.sum())
-    return {
+    told = {
         "hair_id": hair.hair_id,
         "unit_id": hair.unit_id,
         "root": path[0],
         "tip": path[-1],
         "kind": hair.kind,
         "path": path,
+        "width_px": np.round(hair.width_px, 2).tolist(),
         "diameter_um": round(mean_px * um_per_px, 2),
         "root_visible": hair.root_visible,
         "cut_by_edge": hair.cut_by_edge,
+        "visible": np.round(hair.visible_px, 1).tolist(),
+        "hidden_by": list(hair.hidden_by),
     }
+    return told | ({"phase": phase[hair.hair_id]} if hair.hair_id in phase else {})
 
 
 def write_phantom(folder: Path, stem: str, phantom: Phantom, images: str = "images") -> None:
     """Write <folder>/<images>/<stem>.jpg and <folder>/truth/<stem>.json."""
     (folder / images).mkdir(parents=True, exist_ok=True)
-    (folder / "truth").mkdir(parents=True, exist_ok=True)
     (folder / images / f"{stem}.jpg").write_bytes(phantom.jpeg)
-    text = json.dumps(truth_json(phantom), separators=(",", ":"))
-    (folder / "truth" / f"{stem}.json").write_text(text + "\n", encoding="utf-8")
+    write_json(folder / "truth" / f"{stem}.json", truth_json(phantom))
 
 
-def write_manifest(path: Path, rows: list[dict[str, str]]) -> None:
+def write_json(path: Path, content: Mapping[str, object]) -> None:
+    """Write a JSON file without spaces, and its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, separators=(",", ":")) + "\n", encoding="utf-8")
+
+
+def write_manifest(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
     """Write a manifest.csv with the columns of `MANIFEST_COLUMNS`."""
     with path.open("w", encoding="utf-8", newline="") as file:
         table = csv.DictWriter(file, MANIFEST_COLUMNS)
@@ -73,8 +117,16 @@ def write_manifest(path: Path, rows: list[dict[str, str]]) -> None:
         table.writerows(rows)
 
 
-def write_phantoms(out: Path, n: int, seed: int, style: str | None = None) -> None:
-    """Write n phantoms.
+def write_phantoms(
+    out: Path,
+    n: int,
+    seed: int,
+    style: str | None = None,
+    *,
+    condition: str | None = None,
+    ancestry: str | None = None,
+) -> int:
+    """Write n phantoms, each of another person.
 
     Parameters
     ----------
@@ -83,24 +135,177 @@ def write_phantoms(out: Path, n: int, seed: int, style: str | None = None) -> No
     n : int
         Number of photos, at least 1.
     seed : int
-        Not negative; photo i depends on the seed, the style and i only.
-    style : str, optional
-        A key of `style.STYLE_SHARE`; all in their shares by default.
+        Not negative; photo i depends on the seed, the style, the person asked for and i only.
+    style, condition, ancestry : str, optional
+        See `draw_phantom`; all in their shares by default.
+
+    Returns
+    -------
+    int
+        Photos written.
 
     Raises
     ------
     ValueError
-        n below 1, seed below 0 or style unknown.
+        n below 1, seed below 0 or a name unknown.
     """
-    if n < 1 or seed < 0:
-        raise ValueError("write_phantoms needs n >= 1 and seed >= 0")
+    _check(n, seed)
     rows = []
     for i in range(n):
-        phantom = draw_phantom(phantom_seed(seed, i), style)
+        phantom = draw_phantom(phantom_seed(seed, i), style, condition=condition, ancestry=ancestry)
         stem = f"{phantom.style}_{i:04d}"
         write_phantom(out, stem, phantom)
         rows.append(manifest_row(f"{stem}.jpg", f"P{i:04d}", "baseline", FIRST_DATE, phantom))
     write_manifest(out / "images" / "manifest.csv", rows)
+    return len(rows)
+
+
+def write_courses(
+    out: Path,
+    n: int,
+    seed: int,
+    visits: Sequence[Visit],
+    style: str | None = None,
+    *,
+    condition: str | None = None,
+    ancestry: str | None = None,
+    clip_um: float | None = None,
+    width_px: int = 1280,
+    height_px: int = 1024,
+) -> int:
+    """Write the photos of n subjects, each at a baseline and at later visits.
+
+    Parameters
+    ----------
+    out : Path
+        Gets images/*.jpg, images/manifest.csv, truth/*.json and truth/pairs/*.json.
+    n, seed, style, condition, ancestry
+        See `write_phantoms`.
+    visits : sequence of Visit
+    clip_um : float, optional
+        Length to which the hair is clipped before the first photo.
+    width_px, height_px : int
+
+    Returns
+    -------
+    int
+        Photos written.
+
+    Raises
+    ------
+    ValueError
+        As in `write_phantoms`.
+    """
+    _check(n, seed)
+    rows = []
+    coarsest = max(UM_PER_PX[style][1] if style in UM_PER_PX else high for _, high in UM_PER_PX.values())
+    half_um = (width_px * coarsest / 2, height_px * coarsest / 2)
+    margin = max((margin_um(v.course, half_um) for v in visits), default=0.0)
+    for i in range(n):
+        own = phantom_seed(seed, i)
+        scene = draw_scene(
+            own, style, width_px, height_px, condition=condition, ancestry=ancestry, margin_um=margin
+        )
+        if clip_um is not None:
+            scene = replace(scene, scalp=clip_hairs(scene.scalp, clip_um, own))
+        rows += list(write_visits(out, scene, own, visits, subject=f"P{i:04d}"))
+    write_manifest(out / "images" / "manifest.csv", rows)
+    return len(rows)
+
+
+def write_visits(
+    out: Path,
+    scene: Scene,
+    seed: int,
+    visits: Sequence[Visit],
+    *,
+    subject: str,
+    site: str = "vertex",
+    arm: str = "",
+    baseline: str = "baseline",
+    first_date: str = FIRST_DATE,
+    images: str = "images",
+) -> Iterator[dict[str, str]]:
+    """Write the photos of a site and their truth, one after the other; only two are held at a time.
+
+    Parameters
+    ----------
+    out : Path
+    scene : Scene
+        At the first visit.
+    seed : int
+        Of the subject's course.
+    visits : sequence of Visit
+        Later visits.
+    subject, site, arm, baseline, first_date : str
+        For the manifest; `baseline` names the first visit.
+    images : str
+        Folder for the photos in `out`.
+
+    Yields
+    ------
+    dict
+        Row of the manifest of each photo written.
+    """
+    first = photograph(scene.scalp, scene.camera, scene.style)
+    first_stem = f"{subject}_{site}_{baseline}"
+    write_phantom(out, first_stem, first, images)
+    yield manifest_row(f"{first_stem}.jpg", subject, baseline, first_date, first, site=site, arm=arm)
+    for visit in visits:
+        # The day is the visit's number: its chances are the same whichever visits were missed before.
+        later = follow_up(scene.scalp, scene.camera, seed, scene.style, visit.course, visit.days)
+        photo = photograph(later.scalp, later.camera, scene.style)
+        stem = f"{subject}_{site}_{visit.name}"
+        write_phantom(out, stem, photo, images)
+        truth = pair_json(first, photo, later, (f"{first_stem}.jpg", f"{stem}.jpg"), visit.days)
+        write_json(out / "truth" / "pairs" / f"{first_stem}__{stem}.json", truth)
+        day = (date.fromisoformat(first_date) + timedelta(days=visit.days)).isoformat()
+        yield manifest_row(f"{stem}.jpg", subject, visit.name, day, photo, site=site, arm=arm)
+
+
+def usual_visits(count: int) -> list[Visit]:
+    """`count` visits (19 at most) after the first, `VISIT_WEEKS` apart, of a slowly changing scalp."""
+    usual = Course()
+    return [
+        Visit(
+            f"week{VISIT_WEEKS * k}",
+            7 * VISIT_WEEKS * k,
+            replace(
+                usual,
+                days=7.0 * VISIT_WEEKS * k,
+                lost_share=1 - (1 - usual.lost_share) ** k,
+                new_share=min(1.0, usual.new_share * k),
+                regrown_share=min(1.0, usual.regrown_share * k),
+            ),
+        )
+        for k in range(1, count + 1)
+    ]
+
+
+def write_phototrichograms(
+    out: Path,
+    n: int,
+    seed: int,
+    style: str = "clipped",
+    *,
+    days: int = 2,
+    condition: str | None = None,
+    ancestry: str | None = None,
+) -> int:
+    """Write two photos of each of n subjects: freshly clipped, and some days later; see `write_courses`."""
+    later = [phototrichogram_visit(days)]
+    return write_courses(out, n, seed, later, style, condition=condition, ancestry=ancestry, clip_um=STUB_UM)
+
+
+def phototrichogram_visit(days: int) -> Visit:
+    """The second photo of a phototrichogram: the same hair as clipped, grown for so many days."""
+    course = replace(UNTREATED, days=float(days), uncut=True)
+    return Visit(f"day{days}", days, course)
+
+
+def _check(n: int, seed: int) -> None:
+    if n < 1 or seed < 0:
+        raise ValueError("phantoms need n >= 1 and seed >= 0")
 
 
 def phantom_seed(seed: int, i: int) -> int:
@@ -108,13 +313,16 @@ def phantom_seed(seed: int, i: int) -> int:
     return int(np.random.SeedSequence([seed, i]).generate_state(1)[0])
 
 
-def manifest_row(image: str, subject: str, visit: str, date: str, phantom: Phantom) -> dict[str, str]:
+def manifest_row(
+    image: str, subject: str, visit: str, date: str, phantom: Phantom, *, site: str = "vertex", arm: str = ""
+) -> dict[str, str]:
     """Row of manifest.csv for a phantom."""
     return {
         "image": image,
         "subject": subject,
-        "site": "vertex",
+        "site": site,
         "visit": visit,
         "date": date,
+        "arm": arm,
         "um_per_px": f"{phantom.um_per_px:.4f}",
     }

@@ -6,7 +6,7 @@ orientation, so that a crossing hair does not lead astray; then tips are given t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,10 +26,12 @@ FIELD_CELLS = 150.0
 half of it was worse and twice as much no better."""
 TIP_STRAIGHT_CELLS = 8.0
 """The last 90 um to a tip are drawn straight, so that a tip beside the followed shaft makes no kink."""
+BORDER_CELLS = 6.0
+"""A shaft that comes this close to what is not usable is cut by it."""
 BACKWARDS_CELLS, BACKWARDS_COSINE = 12.0, -0.8
 """A hair that begins this near another's tip and runs back along it is that hair, read backwards."""
 
-FEATURES = ("root", "tip", "shaft", "field")
+FEATURES = ("root", "tip", "shaft", "field", "beyond")
 DEFAULT_THRESHOLDS = {
     "root": 0.08,
     "tip": 0.15,
@@ -39,6 +41,7 @@ DEFAULT_THRESHOLDS = {
     "weight_tip": 0.5,
     "weight_shaft": 1.0,
     "weight_field": -1.0,
+    "weight_beyond": 0.3,
     "weight_bias": 0.5,
 }
 """Operating points for weights that store none: least peaks and shaft evidence to consider, least confidence
@@ -59,10 +62,11 @@ class Candidates:
         Whether a tip was found; else the path ends where its evidence does.
     spare_tips : Peaks
         Tips that belong to no root.
-    features : (K, 4) float64
+    features : (K, 5) float64
         Log odds of the root peak; height of the tip peak, 0 without one; mean evidence of the shaft
         along the path; angle, rad, against the neighbours' mean direction, times how much they
-        agree with each other (0-1).
+        agree with each other (0-1); 1 where the shaft leads out of what is usable before a tip is seen,
+        so that the missing tip says nothing, else 0.
     """
 
     roots: Peaks
@@ -122,6 +126,8 @@ def find_candidates(segmentation: Segmentation, usable_mask: NDArray[np.bool_]) 
     features[:, 1] = [0.0 if j < 0 else tips.score[j] for j in tip_of]
     features[:, 2] = [_support(shafts, path) for path in paths]
     features[:, 3] = _against_field(roots)
+    cut = leads_out(paths, usable_mask, segmentation.px_per_cell)
+    features[:, 4] = np.array(cut, bool) & (tip_of < 0)
     spare = np.setdiff1d(np.arange(len(tips)), tip_of)
     return Candidates(roots, paths, tip_of >= 0, tips.take(spare), features)
 
@@ -138,6 +144,18 @@ def usable(at: NDArray[np.float64], usable_mask: NDArray[np.bool_], px_per_cell:
     inside = (px >= 0).all(1) & (px < [width, height]).all(1)
     x, y = np.clip(px[:, 0], 0, width - 1), np.clip(px[:, 1], 0, height - 1)
     return np.asarray(inside & usable_mask[y, x], bool)
+
+
+def leads_out(
+    paths: Sequence[NDArray[np.float64]], usable_mask: NDArray[np.bool_], px_per_cell: float
+) -> list[bool]:
+    """Whether going on from each path's end, cells, soon leads out of what is usable."""
+    cut = []
+    for path in paths:
+        end = path[-1] - path[max(len(path) - 6, 0)]
+        beyond = path[-1] + BORDER_CELLS * end / max(float(np.hypot(*end)), 1e-9)
+        cut.append(not bool(usable(beyond[None], usable_mask, px_per_cell)[0]))
+    return cut
 
 
 def respaced(path: NDArray[np.float64], spacing: float) -> NDArray[np.float64]:
