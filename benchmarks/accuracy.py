@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from tables import into_page
 
 from trichoscan.learn.evaluate import evaluate
 from trichoscan.phantom.write import write_phantoms
@@ -109,11 +110,8 @@ def table(figures: dict[str, dict[str, float | None]]) -> str:
 
 def into_readme(readme: str, record: dict[str, object]) -> str:
     """The README with the tables of `record` between its marks."""
-    start, end = "<!-- accuracy -->", "<!-- /accuracy -->"
-    before, rest = readme.split(start)
-    after = rest.split(end)[1]
     said = f"Weights {record['weights']}; made by `python benchmarks/accuracy.py`."
-    return f"{before}{start}\n{table(record['figures'])}\n\n{said}\n{end}{after}"  # type: ignore[arg-type]
+    return into_page(readme, "accuracy", f"{table(record['figures'])}\n\n{said}")  # type: ignore[arg-type]
 
 
 def main() -> None:

@@ -23,6 +23,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tables import into_page
+
 ROOT = Path(__file__).resolve().parents[1]
 FIGURES = ROOT / "benchmarks" / "speed.json"
 README = ROOT / "README.md"
@@ -142,15 +144,12 @@ def table(results: dict[str, dict[str, float]]) -> str:
 
 def into_readme(readme: str, record: dict[str, Any]) -> str:
     """The README with the table of `record` between its marks."""
-    start, end = "<!-- speed -->", "<!-- /speed -->"
-    before, rest = readme.split(start)
-    after = rest.split(end)[1]
     said = (
         f"Median of {record['photos']} phantoms of 1280x1024 px on {record['cores']} cores, without a GPU; "
         "made by\n`python benchmarks/speed.py`. The first row is all that `trichoscan analyze` does for a "
         "photo."
     )
-    return f"{before}{start}\n{table(record['results'])}\n\n{said}\n{end}{after}"
+    return into_page(readme, "speed", f"{table(record['results'])}\n\n{said}")
 
 
 def main() -> None:

@@ -131,7 +131,7 @@ def test_standard_error_is_honest(measured):
     assert within.mean() >= 0.9
     # And not a blank cheque: the error claimed is a small part of the width.
     for true, _, se in measured:
-        assert np.median((se / true)[np.isfinite(se)]) < 0.04
+        assert np.median((se / true)[np.isfinite(se)]) < 0.06
 
 
 @pytest.fixture(scope="module")
@@ -175,7 +175,7 @@ def test_twice_the_size_is_twice_the_diameter(photo):
     doubled = [replace(h, path_px=h.path_px * 2 + 0.5) for h in hairs]
     once, _ = values(measure_diameters(pixels, hairs, 5.5))
     twice, _ = values(measure_diameters(big, doubled, 2.75))
-    assert np.abs(twice / (2 * once) - 1).max() < 0.03
+    assert np.abs(twice / (2 * once) - 1).max() < 0.05
     assert abs(np.mean(twice / (2 * once)) - 1) < 0.01
 
 

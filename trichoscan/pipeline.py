@@ -12,7 +12,7 @@ from trichoscan.measure.thickness import measure_diameters
 from trichoscan.measure.units import group_units
 from trichoscan.photo.quality import assess
 from trichoscan.records import Analysis, Hair, Photo, Quality, Segmentation, TargetArea
-from trichoscan.segment.trace import trace
+from trichoscan.segment.trace import trace_all
 
 if TYPE_CHECKING:
     from trichoscan.segment.infer import Weights
@@ -52,10 +52,10 @@ def analyze(
 
     quality = assess(photo)
     segmentation = segment(photo, quality.usable_mask, weights, device)
-    hairs = _sized_hairs(photo, segmentation, quality)
+    hairs, doubtful = _sized_hairs(photo, segmentation, quality)
     if photo.um_per_px is None and (assumed := _um_per_px_by_width(hairs)) is not None:
         segmentation = segment(photo, quality.usable_mask, weights, device, assumed_um_per_px=assumed)
-        hairs = _sized_hairs(photo, segmentation, quality)
+        hairs, doubtful = _sized_hairs(photo, segmentation, quality)
     area = counting_mask(quality.usable_mask, photo.um_per_px, target)
     counted = roots_in(hairs, area)
     flags = {*photo.flags, *quality.flags, *segmentation.flags}
@@ -82,12 +82,19 @@ def analyze(
         weights=weights.label,
         hair_count=count_hairs(hairs, counted, weights.config["count_cv"]),
         flags=tuple(sorted(flags)),
+        doubtful=doubtful,
     )
 
 
-def _sized_hairs(photo: Photo, segmentation: Segmentation, quality: Quality) -> tuple[Hair, ...]:
-    """Hairs traced and measured."""
-    return measure_diameters(photo.pixels, trace(segmentation, quality.usable_mask), photo.um_per_px)
+def _sized_hairs(
+    photo: Photo, segmentation: Segmentation, quality: Quality
+) -> tuple[tuple[Hair, ...], tuple[Hair, ...]]:
+    """Hairs traced and measured, and the doubtful ones likewise."""
+    sure, doubtful = (
+        measure_diameters(photo.pixels, hairs, photo.um_per_px)
+        for hairs in trace_all(segmentation, quality.usable_mask)
+    )
+    return sure, doubtful
 
 
 def _um_per_px_by_width(hairs: Sequence[Hair]) -> float | None:

@@ -1,7 +1,7 @@
 """Width profiles of hair shafts, read from the photo at its own resolution.
 
 A shaft is cut into short straight windows, a few px long, that follow its path. One window gives one
-profile: the light across the shaft, averaged over the window's length. The windows' positions are
+profile: the colour across the shaft, averaged over the window's length. The windows' positions are
 first guesses from the network's path; `locate` finds the shaft in them and `straighten` moves them
 onto it.
 
@@ -21,7 +21,7 @@ from trichoscan.records import Hair
 
 WINDOW_PX = 6.0
 """Length of shaft in one profile: averages the noise, short enough for a curve to look straight."""
-STATIONS = 6
+STATIONS = 4
 """Parallel lines read and averaged in a window."""
 MOST_WINDOWS = 16
 """Windows of one hair: the mean of more gains nothing on a shaft that is uneven itself."""
@@ -36,6 +36,10 @@ OFF_AXIS_PX = 7.0
 """How far from the path the shaft is looked for: a path is off by up to 4 px and a few degrees."""
 SMOOTHING = 4.0
 """Penalty on the bending of the line of windows (Whittaker smoother, order 2): about 40 px."""
+
+
+SKIN_LIKE, GAP_COST = 0.3, 0.8
+"""Samples less unlike skin than this share of the shaft are a gap, and cost a box so much each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,29 +68,6 @@ class Windows:
     def across(self) -> NDArray[np.float64]:
         """(G, 2) unit vectors, a quarter turn from `along`."""
         return np.stack([-self.along[:, 1], self.along[:, 0]], axis=1)
-
-
-def linear_light(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Relative luminance in linear light.
-
-    A pixel half covered by a shaft receives the mean of two lights, and blur mixes light too, so an
-    edge is a clean error function only before the sRGB encoding; in encoded values a dark shaft on
-    light skin comes out too narrow by about half the blur.
-
-    Parameters
-    ----------
-    pixels : (H, W, 3) uint8
-        sRGB.
-
-    Returns
-    -------
-    (H, W) float32
-        0-1, by IEC 61966-2-1 (curve) and Rec. 709 (weights).
-    """
-    code = np.arange(256) / 255
-    light = np.where(code <= 0.04045, code / 12.92, ((code + 0.055) / 1.055) ** 2.4).astype(np.float32)
-    weights = np.array([[0.2126, 0.7152, 0.0722]], np.float32)
-    return np.asarray(cv2.transform(light[pixels], weights), np.float32).reshape(pixels.shape[:2])
 
 
 def place_windows(hairs: Sequence[Hair]) -> Windows:
@@ -130,18 +111,18 @@ def _points_at(
 def read_profiles(
     image: NDArray[np.float32], windows: Windows, offsets_px: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Light across the shaft, averaged along each window.
+    """Colour across the shaft, averaged along each window.
 
     Parameters
     ----------
-    image : (H, W) float32
+    image : (H, W, C) float32
     windows : Windows
     offsets_px : (T,) float64
         Signed distances from the window's centre along `Windows.across`.
 
     Returns
     -------
-    (G, T) float64
+    (G, T, C) float64
         NaN where the line leaves the photo.
     """
     steps = (np.arange(STATIONS) + 0.5) / STATIONS - 0.5
@@ -150,16 +131,16 @@ def read_profiles(
     )
     points = start[:, :, None] + windows.across[:, None, None] * offsets_px[None, None, :, None]
     points = points.reshape(-1, offsets_px.size, 2).astype(np.float32)
-    lines = np.empty(points.shape[:2], np.float32)
+    lines = np.empty((*points.shape[:2], image.shape[2]), np.float32)
     for first in range(0, len(points), 32_000):  # cv2.remap takes fewer than 32767 rows
         part = points[first : first + 32_000]
         lines[first : first + 32_000] = cv2.remap(
-            image, part[..., 0], part[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+            image, part[..., 0], part[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
         )
-    height, width = image.shape
+    height, width = image.shape[:2]
     x, y = points[..., 0], points[..., 1]
     lines[np.asarray((x < 0) | (y < 0) | (x > width - 1) | (y > height - 1))] = np.nan
-    return np.asarray(lines.reshape(-1, STATIONS, offsets_px.size).mean(axis=1, dtype=np.float64))
+    return np.asarray(lines.reshape(-1, STATIONS, *lines.shape[1:]).mean(axis=1, dtype=np.float64))
 
 
 def other_paths(
@@ -200,7 +181,7 @@ def other_paths(
 
 
 def locate(
-    profiles: NDArray[np.float64],
+    share: NDArray[np.float64],
     step_px: float,
     widest_px: float,
     left: NDArray[np.float64],
@@ -208,13 +189,14 @@ def locate(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Rough place and width of the shaft in each profile: the box that stands out best.
 
-    A box's score is its contrast to the lesser of its two sides over the spread of light within the
-    box and within the sides, so neither a part of a shaft nor two shafts with a gap win.
+    A box's score is its mean less that of its more hair-like side, times the root of its width, so that
+    neither a part of a shaft wins nor the dark part beside a gloss line. What within it is like skin
+    counts against it: two shafts with a gap are not one.
 
     Parameters
     ----------
-    profiles : (G, T) float64
-        T odd, the window's centre in the middle.
+    share : (G, T) float64
+        How unlike skin, 1 for the shaft's colour; T odd, the window's centre in the middle.
     step_px : float
         Distance of samples.
     widest_px : float
@@ -224,39 +206,26 @@ def locate(
 
     Returns
     -------
-    centre_px, width_px : (2, G) float64
-        Row 0 the best dark shaft, row 1 the best light one.
-    score : (2, G) float64
+    centre_px, width_px : (G,) float64
+    score : (G,) float64
         0 where nothing stands out.
     """
-    count = profiles.shape[1]
-    filled = np.where(np.isfinite(profiles), profiles, np.nanmax(profiles, initial=0.0))
-    sums = np.pad(np.cumsum(filled, axis=1), ((0, 0), (1, 0)))
-    squares = np.pad(np.cumsum(filled**2, axis=1), ((0, 0), (1, 0)))
+    count = share.shape[1]
+    share = np.clip(np.nan_to_num(share), 0.0, 1.0)
+    within = np.where(share < SKIN_LIKE, share - GAP_COST, share)
     begin, size = _boxes(count, step_px, widest_px)
-    side = max(2, round(4.0 / step_px))
     end = begin + size
-
-    def moments(
-        first: NDArray[np.int64], last: NDArray[np.int64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        n = last - first
-        mean = (sums[:, last] - sums[:, first]) / n
-        return mean, (squares[:, last] - squares[:, first]) - n * mean**2
-
-    inner, inner_sse = moments(begin, end)
-    low, low_sse = moments(begin - side, begin)
-    high, high_sse = moments(end, end + side)
-    spread = np.sqrt(np.maximum(inner_sse + low_sse + high_sse, 0) / (size + 2 * side))
-    floor = 0.15 * (filled.max(axis=1) - filled.min(axis=1))[:, None] + 1e-6
+    side = max(2, round(4.0 / step_px))
+    sums, inner_sums = (np.pad(np.cumsum(x, axis=1), ((0, 0), (1, 0))) for x in (share, within))
+    inner = (inner_sums[:, end] - inner_sums[:, begin]) / size
+    low, high = sums[:, begin] - sums[:, begin - side], sums[:, end + side] - sums[:, end]
     centre = (begin + end - count) / 2 * step_px
     width = size * step_px
-    likely = np.exp(-0.5 * (centre / 5.0) ** 2) / (spread + floor)
-    likely *= (centre - width / 2 > left[:, None]) & (centre + width / 2 < right[:, None])
-    scores = np.stack([np.minimum(low, high) - inner, inner - np.maximum(low, high)]) * likely
-    best = scores.argmax(axis=2)
-    score = np.take_along_axis(scores, best[..., None], axis=2)[..., 0]
-    return centre[best], width[best], np.maximum(score, 0.0)
+    likely = np.exp(-0.5 * (centre / 5.0) ** 2) * np.sqrt(width)
+    scores = (inner - np.maximum(low, high) / side) * likely
+    scores[~((centre - width / 2 > left[:, None]) & (centre + width / 2 < right[:, None]))] = 0.0
+    best = scores.argmax(axis=1)
+    return centre[best], width[best], np.maximum(scores[np.arange(len(best)), best], 0.0)
 
 
 def _boxes(count: int, step_px: float, widest_px: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -85,6 +85,8 @@ class Camera:
         Bubbles in the immersion oil.
     film_edge : bool
         Whether the immersion oil ends within the photo.
+    flare : float
+        Share of the photo's mean light that the lens strews over all of it, in the gloss's colour.
     dust : int
         Specks and fibres on the lens, out of focus.
     reticle : bool
@@ -149,6 +151,7 @@ class Camera:
     blobs: int
     bubbles: int
     film_edge: bool
+    flare: float
     dust: int
     reticle: bool
     ruler: bool
@@ -223,6 +226,7 @@ def draw_camera(
         blobs=int(rng.poisson(0.25)),
         bubbles=int(rng.poisson(4)) if rng.random() < 0.06 else 0,
         film_edge=bool(rng.random() < 0.03),
+        flare=float(rng.uniform(0, 0.03)),
         dust=int(rng.poisson(1.5)) if rng.random() < 0.3 else 0,
         reticle=bool(large and rng.random() < 0.03),
         ruler=bool(large and rng.random() < 0.03),
@@ -266,6 +270,7 @@ def _plain(camera: Camera) -> Camera:
         noise=1.0,
         exposure_share=0.0,
         focus_tilt=np.zeros(2),
+        flare=0.0,
         dust=0,
         film_edge=False,
         reticle=False,

@@ -38,6 +38,8 @@ def see_through_lens(scene: Singles, camera: Camera, rng: np.random.Generator) -
         scene = cv2.filter2D(scene, -1, _motion_kernel(camera.motion_px))
     if camera.fringe_px > 0.1:
         scene = _fringe(scene, camera.fringe_px)
+    if camera.flare > 0:
+        scene += camera.gloss_tint * np.float32(camera.flare * float(scene[::8, ::8].mean()))
     if camera.dust:
         scene *= _dust(camera, rng)[..., None]
     return scene

@@ -122,7 +122,7 @@ def shade(field: Singles, tilt: Singles, skin: Skin, camera: Camera) -> tuple[Si
     ) / np.float32(camera.lamp_slope)
     haze = cv2.exp(-off * off) * np.clip(near_lamp, 0, 2)
     haze = cv2.resize(haze, size, interpolation=cv2.INTER_LINEAR)
-    gloss *= haze * np.float32(0.7) + np.float32(0.4)
+    gloss *= haze * np.float32(0.5) + np.float32(0.65)
     gloss *= np.float32(camera.glint)
     haze *= (tone * np.float32(0.12) + np.float32(1)) * np.float32(camera.haze)
     return grains, (gloss + haze) * np.float32(camera.glare)

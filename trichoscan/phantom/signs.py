@@ -51,9 +51,10 @@ def _bar(pixels: NDArray[np.uint8], camera: Camera, rng: np.random.Generator) ->
     mm = next(m for m in (2.0, 1.0, 0.5, 0.2, 0.1) if m * 1000 / camera.um_per_px < 0.35 * camera.width_px)
     length = round(mm * 1000 / camera.um_per_px)
     x, y = 18, camera.height_px - 42
-    cv2.line(pixels, (x, y), (x + length, y), (25, 25, 25), 1)
+    last = length - 1  # cv2 draws both ends
+    cv2.line(pixels, (x, y), (x + last, y), (25, 25, 25), 1)
     if rng.random() < 0.6:
-        cv2.line(pixels, (x, y), (x, max(y - length, 0)), (25, 25, 25), 1)
+        cv2.line(pixels, (x, y), (x, max(y - last, 0)), (25, 25, 25), 1)
     _text(pixels, f"{mm:.1f} mm", (x + length + 10, y + 4), 0.45, (235, 235, 235), (72, 72, 72))
 
 

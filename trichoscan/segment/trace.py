@@ -6,11 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trichoscan.records import Hair, Segmentation
-from trichoscan.segment.candidates import Candidates, find_candidates, respaced, to_px, usable
+from trichoscan.segment.candidates import Candidates, find_candidates, leads_out, respaced, to_px, usable
 from trichoscan.segment.march import ShaftMap, march
 
-BORDER_CELLS = 6.0
-"""A shaft that comes this close to what is not usable is cut by it."""
 OVERLAP_CELLS = 5.0
 """Centre lines closer than this (55 um) touch or cross."""
 POINT_SPACING_CELLS = 2.5
@@ -22,8 +20,19 @@ LONGEST_STRAY_CELLS = 300.0
 """Such a shaft is followed for 3.3 mm at most."""
 
 
+LEAST_DOUBTFUL = 0.05
+"""Candidates less likely than this are not kept even as doubtful."""
+
+
 def trace(segmentation: Segmentation, usable_mask: NDArray[np.bool_]) -> tuple[Hair, ...]:
-    """Trace every hair of a photo.
+    """Trace every hair of a photo: the first part of `trace_all`."""
+    return trace_all(segmentation, usable_mask)[0]
+
+
+def trace_all(
+    segmentation: Segmentation, usable_mask: NDArray[np.bool_]
+) -> tuple[tuple[Hair, ...], tuple[Hair, ...]]:
+    """Trace every hair of a photo, and apart from them those that are too doubtful to be reported.
 
     Parameters
     ----------
@@ -33,17 +42,20 @@ def trace(segmentation: Segmentation, usable_mask: NDArray[np.bool_]) -> tuple[H
 
     Returns
     -------
-    tuple of Hair
+    hairs : tuple of Hair
         Sorted from top to bottom, then left to right, by root. Diameters are not measured yet. Shafts
         that enter from the edge, flagged `root_not_visible`, begin where they enter.
+    doubtful : tuple of Hair
+        Sorted likewise; all with a root.
     """
     thresholds, px_per_cell = segmentation.thresholds, segmentation.px_per_cell
     candidates = find_candidates(segmentation, usable_mask)
     confidence = candidates.confidence(thresholds)
-    kept = candidates.reported(confidence, thresholds["confidence"])
+    considered = candidates.reported(confidence, min(LEAST_DOUBTFUL, thresholds["confidence"]))
+    kept = [k for k in considered if confidence[k] >= thresholds["confidence"]]
     paths = [candidates.paths[k] for k in kept]
     strays = _strays(segmentation, candidates, paths, usable_mask)
-    cut = _cut_by_edge(paths, usable_mask, px_per_cell)
+    cut = leads_out(paths, usable_mask, px_per_cell)
     overlapped = _overlapped([*paths, *(path for path, _ in strays)])
     hairs = []
     for i, k in enumerate(kept):
@@ -58,7 +70,17 @@ def trace(segmentation: Segmentation, usable_mask: NDArray[np.bool_]) -> tuple[H
     for i, (path, score) in enumerate(strays, start=len(kept)):
         flags = {"root_not_visible": True, "overlapped": overlapped[i], "uncertain": score < 0.5}
         hairs.append(_hair(path, score, flags, px_per_cell))
+    doubtful = [_doubtful(candidates, k, confidence[k], px_per_cell) for k in considered[len(kept) :]]
+    return _sorted(hairs), _sorted(doubtful)
+
+
+def _sorted(hairs: list[Hair]) -> tuple[Hair, ...]:
     return tuple(sorted(hairs, key=lambda h: (round(h.root_px[1], 2), round(h.root_px[0], 2))))
+
+
+def _doubtful(candidates: Candidates, k: int, confidence: float, px_per_cell: float) -> Hair:
+    flags = {"tip_not_seen": not bool(candidates.tip_seen[k]), "uncertain": confidence < 0.5}
+    return _hair(candidates.paths[k], confidence, flags, px_per_cell)
 
 
 def _hair(path: NDArray[np.float64], confidence: float, flags: dict[str, bool], px_per_cell: float) -> Hair:
@@ -83,25 +105,13 @@ def _strays(
     )
     strays: list[tuple[NDArray[np.float64], float]] = []
     for path, score in zip(back, tips.score, strict=True):
-        if len(path) < 3 or not _cut_by_edge([path], usable_mask, segmentation.px_per_cell)[0]:
+        if len(path) < 3 or not leads_out([path], usable_mask, segmentation.px_per_cell)[0]:
             continue
         middle = path[len(path) // 2]
         if all(np.hypot(*(other - middle).T).min() > STRAY_APART_CELLS for other in paths):
             inside = usable(path, usable_mask, segmentation.px_per_cell)
             strays.append((path[inside][::-1], float(score)))
     return [(path, score) for path, score in strays if len(path) > 2]
-
-
-def _cut_by_edge(
-    paths: list[NDArray[np.float64]], usable_mask: NDArray[np.bool_], px_per_cell: float
-) -> list[bool]:
-    """Whether going on from each end soon leads out of what is usable."""
-    cut = []
-    for path in paths:
-        end = path[-1] - path[max(len(path) - 6, 0)]
-        beyond = path[-1] + BORDER_CELLS * end / max(float(np.hypot(*end)), 1e-9)
-        cut.append(not bool(usable(beyond[None], usable_mask, px_per_cell)[0]))
-    return cut
 
 
 def _overlapped(paths: list[NDArray[np.float64]]) -> list[bool]:

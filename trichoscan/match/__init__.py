@@ -1,0 +1,1 @@
+"""Baseline to follow-up: the same hairs again."""

@@ -1,0 +1,216 @@
+"""Two photos of one site brought into one frame by the constellation of their roots, or refused.
+
+Pixels change when hair is cut and combed anew; roots stay. All turns, scales and shifts that are allowed
+are voted for (`vote`), the best are grown into pairs of roots and a smooth map of the skin (`fit`,
+`deform`), and the evidence for the best is weighed against chance, so that two sites are told from one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from trichoscan.match.constellation import Constellation, constellation, working_scales
+from trichoscan.match.deform import Prior
+from trichoscan.match.fit import Fit, close_in, grow
+from trichoscan.match.vote import FREE_LOG_SCALES, KNOWN_LOG_SCALES, LARGEST_SHIFT, LARGEST_TURN_RAD, vote
+from trichoscan.records import Alignment, Analysis
+
+Floats = NDArray[np.float64]
+
+HYPOTHESES = 60
+"""Similarities that are refined; the right one was the first of them in each of 80 hard simulated pairs."""
+GROWN = 6
+"""Of these, grown into pairs."""
+KNOWN_LOG_SCALE_SD, FREE_LOG_SCALE_SD = 0.04, 0.15
+LEAST_CONFIDENCE = 0.999
+"""Below this a pair is refused."""
+FEWEST_HAIRS = 6
+"""With a visible root on each photo: fewer cannot tell a site from another."""
+LEAST_OVERLAP = 0.1
+"""Common field as a share of the smaller counting area: less is no comparison of a site."""
+LARGEST_SD_UM = 80.0
+"""Where the map is less sure than this, half of the distance at which it could take a unit for its
+neighbour, the field is not compared."""
+GRID_STEP_PX = 64
+ANOTHER_UM = 250.0
+"""Two alignments differ when they take the pairs this far apart."""
+RASTER_PX = 8
+"""Masks are carried over at every so many px and interpolated."""
+
+
+def register(baseline: Analysis, followup: Analysis) -> Alignment:
+    """Align the follow-up photo to the baseline photo.
+
+    Parameters
+    ----------
+    baseline, followup : Analysis
+        Of two photos. Where one or both have no scale, more scales are tried and more agreement is
+        asked for.
+
+    Returns
+    -------
+    Alignment
+        Refused, with the reason, where the photos cannot be shown to be of one site.
+    """
+    first_um, second_um, known = working_scales(baseline, followup)
+    first, second = constellation(baseline, first_um), constellation(followup, second_um)
+    few = _too_few(first, second)
+    if few:
+        return _refused(baseline, few)
+    fits = _search(first, second, known)
+    best, confidence = fits[0], _confidence(fits, first)
+    chance = -best.evidence / np.log(10)
+    if confidence < LEAST_CONFIDENCE:
+        return _refused(baseline, _why(fits, first, second, known), chance, confidence)
+    alignment = _alignment(best, first, second, baseline, followup, chance, confidence)
+    areas = [np.count_nonzero(baseline.counting_mask), np.count_nonzero(followup.counting_mask)]
+    areas[1] = round(areas[1] / alignment.scale**2)
+    share = np.count_nonzero(alignment.overlap_mask) / max(min(areas), 1)
+    if share < LEAST_OVERLAP:
+        why = f"the photos share only {100 * share:.0f} % of the counting area; photograph the same place"
+        return _refused(baseline, why, chance, confidence)
+    return alignment
+
+
+def _too_few(first: Constellation, second: Constellation) -> str:
+    for name, stars in (("baseline", first), ("follow-up", second)):
+        if len(stars) < FEWEST_HAIRS:
+            hairs = "1 hair" if len(stars) == 1 else f"{len(stars)} hairs"
+            return f"the {name} photo shows {hairs} with a root; {FEWEST_HAIRS} are needed to find the place"
+    return ""
+
+
+def _search(first: Constellation, second: Constellation, known: bool) -> list[Fit]:
+    """Best alignments, best first; at least one."""
+    log_scales = KNOWN_LOG_SCALES if known else FREE_LOG_SCALES
+    field = float(np.maximum(first.field_um, second.field_um).max())
+    prior = Prior(
+        LARGEST_SHIFT * field / np.sqrt(3),
+        LARGEST_TURN_RAD / np.sqrt(3),
+        KNOWN_LOG_SCALE_SD if known else FREE_LOG_SCALE_SD,
+    )
+    rough = close_in(vote(first, second, log_scales, HYPOTHESES), first, second, GROWN)
+    fits = [grow(rough.take(slice(k, k + 1)), first, second, prior) for k in range(len(rough))]
+    fits = fits or [Fit(np.eye(2), np.zeros(2), None, np.zeros((0, 2), np.int64), -np.inf)]
+    return sorted(fits, key=lambda fit: -fit.evidence)
+
+
+def _confidence(fits: list[Fit], first: Constellation) -> float:
+    """Probability of the best against two sites, as likely before, and against its rivals."""
+    best = fits[0]
+    if not np.isfinite(best.evidence):
+        return 0.0
+    at = first.roots_um[best.pairs[:, 0]]
+    against = [-best.evidence]
+    for fit in fits[1:]:
+        apart = np.hypot(*(fit.apply(at) - best.apply(at)).T)
+        if np.isfinite(fit.evidence) and np.median(apart) > ANOTHER_UM:
+            against.append(fit.evidence - best.evidence)
+    return float(1 / (1 + np.exp(np.minimum(against, 50.0)).sum()))
+
+
+def _why(fits: list[Fit], first: Constellation, second: Constellation, known: bool) -> str:
+    """Reason of a refusal."""
+    if known:
+        free = _search(first, second, False)
+        if _confidence(free, first) >= LEAST_CONFIDENCE:
+            scale = float(np.sqrt(np.linalg.det(free[0].linear)))
+            return f"the photos fit only with the scale off by a factor of {scale:.2f}: check their um_per_px"
+    pairs = len(fits[0].pairs)
+    if np.exp(min(fits[0].evidence, 50.0)) / (1 + np.exp(min(fits[0].evidence, 50.0))) >= LEAST_CONFIDENCE:
+        return "two alignments fit about equally well"
+    return (
+        f"no alignment stands out from chance (best: {pairs} roots agree): another site, or too little of it "
+        "on both photos"
+    )
+
+
+def _refused(
+    baseline: Analysis, reason: str, log10_chance: float = 0.0, confidence: float = 0.0
+) -> Alignment:
+    height, width = baseline.counting_mask.shape
+    rows, columns = height // GRID_STEP_PX + 2, width // GRID_STEP_PX + 2
+    return Alignment(
+        similarity=np.eye(2, 3),
+        displacement_px=np.zeros((rows, columns, 2)),
+        sd_px=np.full((rows, columns), float(max(height, width))),
+        grid_step_px=float(GRID_STEP_PX),
+        overlap_mask=np.zeros((height, width), bool),
+        um_per_px=baseline.um_per_px,
+        residual_px=float("nan"),
+        partners=0,
+        log10_chance=float(log10_chance),
+        confidence=confidence,
+        reason=reason,
+    )
+
+
+def _alignment(
+    fit: Fit,
+    first: Constellation,
+    second: Constellation,
+    baseline: Analysis,
+    followup: Analysis,
+    log10_chance: float,
+    confidence: float,
+) -> Alignment:
+    """The fit in px, with its grid and its common field."""
+    assert fit.deformation is not None
+    height, width = baseline.counting_mask.shape
+    rows, columns = height // GRID_STEP_PX + 2, width // GRID_STEP_PX + 2
+    nodes_px = GRID_STEP_PX * np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), -1).astype(float)
+    moved = first.to_um(nodes_px).reshape(-1, 2) @ fit.linear.T + fit.shift_um
+    linear = fit.linear * first.um_per_px / second.um_per_px
+    shift = second.to_px(fit.shift_um) - linear @ first.centre_px
+    found = first.roots_um[fit.pairs[:, 0]], second.roots_um[fit.pairs[:, 1]]
+    sd = fit.deformation.sd_um(moved) / second.um_per_px
+    aligned = Alignment(
+        similarity=np.column_stack([linear, shift]),
+        displacement_px=(fit.deformation.displacement(moved) / second.um_per_px).reshape(rows, columns, 2),
+        sd_px=sd.reshape(rows, columns),
+        grid_step_px=float(GRID_STEP_PX),
+        overlap_mask=np.zeros((height, width), bool),
+        um_per_px=baseline.um_per_px,
+        residual_px=float("nan"),
+        partners=len(fit.pairs),
+        log10_chance=float(log10_chance),
+        confidence=confidence,
+    )
+    back = aligned.to_baseline(second.to_px(found[1]))
+    apart = np.hypot(*(back - first.to_px(found[0])).T)
+    return replace(
+        aligned,
+        overlap_mask=_overlap(aligned, baseline, followup, LARGEST_SD_UM / second.um_per_px),
+        residual_px=float(np.sqrt(np.mean(np.square(apart)))),
+    )
+
+
+def _overlap(
+    aligned: Alignment, baseline: Analysis, followup: Analysis, largest_sd_px: float
+) -> NDArray[np.bool_]:
+    """(H, W) where both photos count and the map is sure."""
+    height, width = baseline.counting_mask.shape
+    at = dense_map(aligned, (height, width))
+    there = cv2.remap(
+        followup.counting_mask.astype(np.uint8), at, None, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT
+    )
+    sd = cv2.remap(
+        aligned.sd_px.astype(np.float32),
+        *(np.meshgrid(*(np.arange(n, dtype=np.float32) / GRID_STEP_PX for n in (width, height)))),
+        cv2.INTER_LINEAR,
+    )
+    return np.asarray(baseline.counting_mask & (there > 0) & (sd <= largest_sd_px), np.bool_)
+
+
+def dense_map(alignment: Alignment, shape: tuple[int, int]) -> NDArray[np.float32]:
+    """(H, W, 2) follow-up px of each px of the baseline photo, for `cv2.remap`."""
+    height, width = shape
+    middle = (RASTER_PX - 1) / 2
+    x, y = (np.arange(-1, -(-n // RASTER_PX) + 1) * RASTER_PX + middle for n in (width, height))
+    coarse = alignment.to_followup(np.stack(np.meshgrid(x, y), -1)).astype(np.float32)
+    fine = cv2.resize(coarse, None, fx=RASTER_PX, fy=RASTER_PX, interpolation=cv2.INTER_LINEAR)
+    return np.ascontiguousarray(fine[RASTER_PX : RASTER_PX + height, RASTER_PX : RASTER_PX + width])
