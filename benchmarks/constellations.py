@@ -96,6 +96,8 @@ class Seen:
         True hair of each detected and each doubtful one, -1 where it is none.
     present : frozenset of int
         True hairs in the field.
+    true_px : (N, 2) float64
+        Where the roots of all hairs of the scalp lie, whether there or not.
     view : View
     """
 
@@ -103,6 +105,7 @@ class Seen:
     identity: NDArray[np.int64]
     doubtful_identity: NDArray[np.int64]
     present: frozenset[int]
+    true_px: Floats
     view: View
 
     def who(self, hairs: tuple[Hair, ...]) -> list[int]:
@@ -205,7 +208,8 @@ def _look(
     )
     scale = view.um_per_px if scale_known else None
     analysis = replace(as_analysis(hairs, scale), doubtful=doubtful)
-    return Seen(analysis, identity, doubtful_identity, frozenset(int(i) for i in there), view)
+    present = frozenset(int(i) for i in there)
+    return Seen(analysis, identity, doubtful_identity, present, view.to_px(scalp.roots_um), view)
 
 
 def _draw(

@@ -4,7 +4,8 @@ Run: python benchmarks/lifelikeness.py [--photos ../shared/data/fdu]
          [--other ../shared/data/other] [--out DIR]
 
 Real photos are halved by the hash of their name: one half is learned from, the other judged; phantoms are
-drawn from seeds of their own for each side. --out gets a contact sheet, most easily told first, and the
+drawn from seeds of their own for each side. The photos that the weights hold out are in neither half: no
+choice about looks may rest on them. --out gets a contact sheet, most easily told first, and the
 statistics of real and phantom crops. With the default numbers the table goes into docs/phantoms.md.
 """
 
@@ -12,46 +13,79 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
-from crop_statistics import Statistics, beside, describe
+from crop_statistics import beside, describe
 from crops import LIKE_FDU, LIKE_OTHER, PhantomKind, Views, joined, phantom_views, real_views
 from tables import into_page, markdown
-from tellers import Side, Verdict, area_under_curve, tell_by_network, tell_by_trees
+from tellers import Described, Fold, Side, Verdict, area_under_curve, tell_by_network, tell_by_trees
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "phantoms.md"
 MARK = "lifelikeness"
 SEEDS = (31_000_000, 32_000_000)
 """First seed of the phantoms that are learned from, and of those that are judged."""
-PHOTOS, CROPS, STEPS = 120, 6, 300
-"""Photos a side, crops a photo, steps of the network: the numbers of the published table."""
+PHOTOS, CROPS, STEPS, RUNS = 80, 6, 200, 3
+"""Photos a side, crops a photo, steps and runs of the network: the numbers of the published table."""
 OTHER_CROPS = 24
 SHEET_ROWS, SHEET_COLUMNS = 7, 6
 
 
 @dataclass(frozen=True, eq=False)
+class Half:
+    """Views of one half: of the real photos and of the phantoms."""
+
+    real: Views
+    drawn: Views
+
+    def crops(self) -> Side:
+        """Crops anywhere."""
+        return Side(self.real.crops, self.drawn.crops)
+
+    def shafts(self) -> Side:
+        """Straightened shafts."""
+        return Side(self.real.shafts, self.drawn.shafts)
+
+
+@dataclass(frozen=True, eq=False)
 class Halves:
-    """Views of the photos that are learned from and of those that are judged."""
+    """The half of the photos that is learned from and the one that is judged."""
 
-    learn: tuple[Views, Views]
-    unseen: tuple[Views, Views]
+    learn: Half
+    unseen: Half
 
-    def crops(self) -> tuple[Side, Side]:
-        """Crops anywhere: the side to learn from, the side to be judged on."""
-        return tuple(Side(real.crops, drawn.crops) for real, drawn in (self.learn, self.unseen))  # type: ignore[return-value]
+    def crops(self) -> Fold:
+        """Crops anywhere."""
+        return Fold(self.learn.crops(), self.unseen.crops())
 
-    def shafts(self) -> tuple[Side, Side]:
-        """Straightened shafts likewise."""
-        return tuple(Side(real.shafts, drawn.shafts) for real, drawn in (self.learn, self.unseen))  # type: ignore[return-value]
+    def shafts(self) -> Fold:
+        """Straightened shafts."""
+        return Fold(self.learn.shafts(), self.unseen.shafts())
 
-    def swapped(self) -> Halves:
-        """The same with the sides exchanged."""
-        return Halves(self.unseen, self.learn)
+
+def held_out_stems(weights: Path) -> set[str]:
+    """Stems of the photos that any of the weights in the folder hold out: for final figures only."""
+    configs = [json.loads(p.read_text(encoding="utf-8")) for p in sorted(weights.glob("*/config.json"))]
+    return {stem for config in configs for stem in config.get("split", {}).get("held_out", ())}
+
+
+def usable_photos(fdu: Path, weights: Path) -> list[Path]:
+    """Photos of data/fdu that may steer the phantoms' looks.
+
+    Raises
+    ------
+    FileNotFoundError
+        No weights say which photos are held out.
+    """
+    held_out = held_out_stems(weights)
+    if not held_out:
+        raise FileNotFoundError(f"no config.json under {weights} says which photos are held out")
+    return [p for p in sorted((fdu / "images").glob("*.jpg")) if p.stem not in held_out]
 
 
 def halves(
@@ -64,7 +98,7 @@ def halves(
         real = real_views(side[:photos], truth, crops, workers)
         drawn = max(min(photos, len(side)), 24)
         each = crops if drawn <= len(side) else max(crops * len(side) // drawn, 2)
-        cut.append((real, phantom_views(kind, drawn, seed, each, workers)))
+        cut.append(Half(real, phantom_views(kind, drawn, seed, each, workers)))
     return Halves(*cut)
 
 
@@ -74,76 +108,80 @@ def both(one: Halves, two: Halves) -> Halves:
     def together(a: Views, b: Views) -> Views:
         return Views(joined([a.crops, b.crops]), joined([a.shafts, b.shafts]))
 
-    learn, unseen = (
-        tuple(together(a, b) for a, b in zip(x, y, strict=True))
-        for x, y in ((one.learn, two.learn), (one.unseen, two.unseen))
-    )
-    return Halves(learn, unseen)  # type: ignore[arg-type]
+    def half(a: Half, b: Half) -> Half:
+        return Half(together(a.real, b.real), together(a.drawn, b.drawn))
+
+    return Halves(half(one.learn, two.learn), half(one.unseen, two.unseen))
 
 
-Described = dict[str, tuple[Statistics, Statistics]]
-"""Statistics of each kind of the side that is learned from and of the one that is judged."""
+Tables = dict[str, Described]
+"""Statistics by what they are of: colour, texture, shaft."""
 
 
-def described(data: Halves) -> Described:
+def described(data: Halves) -> Tables:
     """Statistics of all crops and shafts."""
-    sides = {"colour": data.crops(), "texture": data.crops(), "shaft": data.shafts()}
+    folds = {"colour": data.crops(), "texture": data.crops(), "shaft": data.shafts()}
     return {
-        kind: tuple(describe(side.pixels(), kind) for side in both_sides)  # type: ignore[misc]
-        for kind, both_sides in sides.items()
-        if all(len(side.real) and len(side.phantom) for side in both_sides)
+        kind: Described(describe(fold.learn.pixels(), kind), describe(fold.unseen.pixels(), kind))
+        for kind, fold in folds.items()
+        if all(len(side.real) and len(side.phantom) for side in (fold.learn, fold.unseen))
     }
 
 
-def clipped_verdicts(data: Halves, tables: Described, steps: int) -> dict[str, Verdict]:
+def clipped_verdicts(data: Halves, tables: Tables, steps: int) -> dict[str, Verdict]:
     """Phantoms in the manner of data/fdu against its photos."""
-    crops, shafts = data.crops(), data.shafts()
-    all_kinds = [beside(c, t) for c, t in zip(tables["colour"], tables["texture"], strict=True)]
+    crops, shafts = [data.crops()], [data.shafts()]
     return {
-        "network, colour": tell_by_network(*crops, grey=False, steps=steps),
-        "network, grey": tell_by_network(*crops, grey=True, steps=steps),
-        "network, one shaft": tell_by_network(*shafts, grey=False, steps=steps),
-        "trees, all statistics": tell_by_trees(*crops, *all_kinds),
-        "trees, colour": tell_by_trees(*crops, *tables["colour"]),
-        "trees, grey texture": tell_by_trees(*crops, *tables["texture"]),
-        "trees, one shaft": tell_by_trees(*shafts, *tables["shaft"]),
+        "network, colour": tell_by_network(crops, grey=False, steps=steps, runs=RUNS),
+        "network, grey": tell_by_network(crops, grey=True, steps=steps, runs=RUNS),
+        "network, one shaft": tell_by_network(shafts, grey=False, steps=steps, runs=RUNS),
+        "trees, all statistics": tell_by_trees(crops, [_all_kinds(tables)]),
+        "trees, colour": tell_by_trees(crops, [tables["colour"]]),
+        "trees, grey texture": tell_by_trees(crops, [tables["texture"]]),
+        "trees, one shaft": tell_by_trees(shafts, [tables["shaft"]]),
     }
 
 
-def other_verdicts(data: Halves, tables: Described, steps: int) -> dict[str, Verdict]:
+def other_verdicts(data: Halves, tables: Tables, steps: int) -> dict[str, Verdict]:
     """Phantoms in the manner of data/other: too few photos for one split, so each half is judged once."""
-    ways = (data.crops(), data.swapped().crops())
-    kinds = [beside(c, t) for c, t in zip(tables["colour"], tables["texture"], strict=True)]
+    there = data.crops()
+    folds = [there, Fold(there.unseen, there.learn)]
+    table = _all_kinds(tables)
     return {
-        "network, colour": _mean([tell_by_network(*w, grey=False, steps=steps) for w in ways]),
-        "network, grey": _mean([tell_by_network(*w, grey=True, steps=steps) for w in ways]),
-        "trees, all statistics": _mean(
-            [tell_by_trees(*ways[0], *kinds), tell_by_trees(*ways[1], *kinds[::-1])]
-        ),
+        "network, colour": tell_by_network(folds, grey=False, steps=steps, runs=RUNS),
+        "network, grey": tell_by_network(folds, grey=True, steps=steps, runs=RUNS),
+        "trees, all statistics": tell_by_trees(folds, [table, Described(table.met, table.learnt)]),
     }
 
 
-def _mean(verdicts: list[Verdict]) -> Verdict:
-    auc, low, high = np.mean([[v.auc, v.low, v.high] for v in verdicts], axis=0)
-    return Verdict(float(auc), float(low), float(high), verdicts[0].scores, verdicts[0].tells)
+def _all_kinds(tables: Tables) -> Described:
+    colour, texture = tables["colour"], tables["texture"]
+    return Described(beside(colour.learnt, texture.learnt), beside(colour.met, texture.met))
 
 
 def verdict_rows(name: str, verdicts: dict[str, Verdict]) -> list[list[str]]:
     """Rows of the table."""
     return [
-        [name, teller, f"{v.auc:.3f}", f"{v.low:.3f}-{v.high:.3f}", ", ".join(t for t, _ in v.tells[:4])]
+        [
+            name,
+            teller,
+            f"{v.auc:.3f}",
+            f"{v.low:.3f}-{v.high:.3f}",
+            " ".join(f"{area:.3f}" for area in v.runs),
+            ", ".join(t for t, _ in v.tells[:4]),
+        ]
         for teller, v in verdicts.items()
     ]
 
 
-def statistics_table(data: Halves, tables: Described) -> str:
+def statistics_table(data: Halves, tables: Tables) -> str:
     """Every statistic, real and phantom, farthest first; AUC is that of the statistic alone."""
     rows = []
-    for kind, parts in tables.items():
-        sides = data.shafts() if kind == "shaft" else data.crops()
-        values = np.vstack([part.values for part in parts])
-        phantom = np.concatenate([side.truth() for side in sides])
-        for name, column in zip(parts[0].names, values.T, strict=True):
+    for kind, table in tables.items():
+        fold = data.shafts() if kind == "shaft" else data.crops()
+        values = np.vstack([table.learnt.values, table.met.values])
+        phantom = np.concatenate([fold.learn.truth(), fold.unseen.truth()])
+        for name, column in zip(table.learnt.names, values.T, strict=True):
             real, drawn = column[~phantom], column[phantom]
             auc = area_under_curve(column, phantom)
             shown = [_spread(real), _spread(drawn), f"{auc:.2f}"]
@@ -178,12 +216,13 @@ def write_sheets(out: Path, name: str, data: Halves, verdicts: dict[str, Verdict
     """Contact sheets of one set."""
     out.mkdir(parents=True, exist_ok=True)
     sheets = {
-        "crops": (data.crops()[1], "network, colour"),
-        "shafts": (data.shafts()[1], "network, one shaft"),
+        "crops": (data.crops().unseen, "network, colour"),
+        "shafts": (data.shafts().unseen, "network, one shaft"),
     }
     for what, (side, teller) in sheets.items():
         if teller in verdicts:
-            sheet = contact_sheet(side, verdicts[teller].scores)
+            scores = verdicts[teller].scores[: len(side.real) + len(side.phantom)]
+            sheet = contact_sheet(side, scores)
             cv2.imwrite(str(out / f"{name}_{what}.png"), sheet[..., ::-1])
 
 
@@ -198,8 +237,8 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--fdu-only", action="store_true")
     options = parser.parse_args()
-    head = ("phantoms against", "told by", "AUC", "95 % by photo", "leaning on")
-    paths = sorted((options.photos / "images").glob("*.jpg"))
+    head = ("phantoms against", "told by", "AUC", "95 % by photo", "each network", "leaning on")
+    paths = usable_photos(options.photos, ROOT / "weights")
     truth = options.photos / "truth"
     torch.set_num_threads(1)
     fdu = halves(paths, truth, LIKE_FDU, options.number, CROPS, options.workers)
@@ -220,8 +259,8 @@ def main() -> None:
         verdicts = other_verdicts(other, tables, options.steps // 2)
         rows += verdict_rows(f"{len(others)} photos of data/other", verdicts)
         write_sheets(options.out, "other", other, verdicts)
-        whole = both(fdu, other).crops()
-        told = {"network, colour": tell_by_network(*whole, grey=False, steps=options.steps)}
+        whole = [both(fdu, other).crops()]
+        told = {"network, colour": tell_by_network(whole, grey=False, steps=options.steps, runs=RUNS)}
         rows += verdict_rows("both", told)
     text = markdown(head, rows)
     print(text)

@@ -1,11 +1,12 @@
 """How fast phantoms are drawn, and how exact the area of their hairs is.
 
-Run: python benchmarks/phantoms.py [--photos 12] [--shafts 400]
+Run: python benchmarks/phantoms.py [--photos 12] [--shafts 400] [--dry]
 
 Speed is that of two processes on one photo of 1280x1024 after another, by the clock and, since others may
 use the machine, by CPU time; and as a multiple of what decoding and encoding the same photo as JPEG costs
 in the same run, which can be compared between machines. Exactness is the darkness integrated over a
-drawn shaft, per px of its length, less its true width; before the camera.
+drawn shaft, per px of its length, less its true width; before the camera. The table goes into
+docs/phantoms.md.
 """
 
 from __future__ import annotations
@@ -15,15 +16,18 @@ import json
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from tables import markdown
+from tables import into_page, markdown
 
 from trichoscan.phantom.draw import draw_phantom
 from trichoscan.phantom.render import Shaft, cover
 
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "phantoms.md"
+MARK = "phantoms"
 PHOTOS, SHAFTS, PROCESSES = 12, 400, 2
 SEED = 41_000_000
 SIDE_PX, LENGTH_PX = 260, 150.0
@@ -119,6 +123,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photos", type=int, default=PHOTOS)
     parser.add_argument("--shafts", type=int, default=SHAFTS)
+    parser.add_argument("--dry", action="store_true", help="Leave docs/phantoms.md as it is.")
     parser.add_argument("--process", type=int)
     options = parser.parse_args()
     cv2.setNumThreads(1)
@@ -126,7 +131,10 @@ def main() -> None:
         print(json.dumps(timed(options.photos, options.process)))
         return
     errors = {shape: width_errors(shape, options.shafts) for shape in SHAPES}
-    print(table(speed(options.photos), errors))
+    text = table(speed(options.photos), errors)
+    print(text)
+    if not options.dry:
+        PAGE.write_text(into_page(PAGE.read_text(encoding="utf-8"), MARK, text), encoding="utf-8")
 
 
 if __name__ == "__main__":

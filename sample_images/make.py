@@ -103,7 +103,7 @@ def later_visits(sample: Sample, scene: Scene) -> Sequence[Visit]:
     subject = Subject(
         sample.subject, sample.arm, sample.seed, sample.change_per_cm2, sample.diameter_change_percent, ()
     )
-    per_cm2 = 0.0 if scene.scalp.person is None else scene.scalp.person.hairs_per_cm2
+    per_cm2 = scene.scalp.person.hairs_per_cm2
     return [Visit(f"week{w}", 7 * w, course_at(subject, w, per_cm2, RELOCATION)) for w in WEEKS]
 
 

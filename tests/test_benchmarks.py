@@ -122,7 +122,7 @@ def test_phantoms_cannot_be_told_from_phantoms_but_from_tinted_ones() -> None:
             tellers.Side(crops_of(seed, 12), crops_of(seed + 50, 12, warmer)) for seed in (100, 200)
         )
         tables = [statistics.describe(side.pixels(), "colour") for side in (learn, unseen)]
-        return tellers.tell_by_trees(learn, unseen, *tables).auc
+        return tellers.tell_by_trees([tellers.Fold(learn, unseen)], [tellers.Described(*tables)]).auc
 
     assert 0.2 < told(0) < 0.8
     assert told(90) > 0.95
@@ -134,7 +134,26 @@ def test_the_network_tells_inverted_crops() -> None:
     some = crops_of(300, 4)
     inverted = crops.Crops(255 - some.pixels, np.char.add(some.photo, "inverted"))
     side = tellers.Side(some, inverted)
-    assert tellers.tell_by_network(side, side, grey=True, steps=12).auc > 0.9
+    fold = tellers.Fold(side, side)
+    told = tellers.tell_by_network([fold, fold], grey=True, steps=12, runs=2)
+    assert told.auc > 0.9
+    assert len(told.runs) == 2 and len(told.scores) == 4 * len(some)
+    assert told.low <= told.auc <= told.high
+
+
+def test_photos_that_the_weights_hold_out_never_steer_the_looks(tmp_path: Path) -> None:
+    pytest.importorskip("sklearn", reason="the bench extra is not installed")
+    usable = load("lifelikeness").usable_photos
+    (tmp_path / "fdu" / "images").mkdir(parents=True)
+    for stem in "abcd":
+        (tmp_path / "fdu" / "images" / f"{stem}.jpg").touch()
+    for name, held_out in (("one", ["a"]), ("two", ["a", "c"])):
+        (tmp_path / "weights" / name).mkdir(parents=True)
+        config = {"split": {"held_out": held_out, "train": ["b", "d"]}}
+        (tmp_path / "weights" / name / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    assert [p.stem for p in usable(tmp_path / "fdu", tmp_path / "weights")] == ["b", "d"]
+    with pytest.raises(FileNotFoundError, match="held out"):
+        usable(tmp_path / "fdu", tmp_path / "none")
 
 
 def test_crops_show_no_sign_and_shafts_start_at_their_root() -> None:
@@ -192,3 +211,12 @@ def test_usefulness_judges_kinds_as_it_judges_all(fdu: Path, tmp_path: Path) -> 
     precisions = [figures[f"precision, {size} found"] for size in ("thin", "thick")]
     assert min(precisions) <= figures["precision"] <= max(precisions)
     assert usefulness.table({"shipped": figures}).count("\n") == 1 + len(usefulness.FIGURES)
+
+
+def test_thickness_beside_bound_and_peers() -> None:
+    thickness = load("thickness")
+    rows = thickness.measure(1)
+    mine, halves = (thickness.figures(rows[rows.method == name]) for name in list(thickness.METHODS)[:2])
+    assert mine["hairs"] > 5 and mine["mean abs px"] < halves["mean abs px"]
+    assert (rows.bound_px > 0).all()
+    assert "| trichoscan |" in thickness.table(rows)

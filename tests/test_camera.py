@@ -7,7 +7,10 @@ import pytest
 
 from trichoscan.phantom.camera import draw_camera
 from trichoscan.phantom.expose import encode, expose
-from trichoscan.phantom.lens import dark_surround, half_diagonals
+from trichoscan.phantom.lay import lay_hairs
+from trichoscan.phantom.lens import dark_surround, half_diagonals, see_through_lens
+from trichoscan.phantom.render import Shaft, cover
+from trichoscan.phantom.scalp import TrueHair
 from trichoscan.phantom.sensor import DEMOSAICING, GREY_LEVELS, sense
 
 WIDTH, HEIGHT = 160, 128
@@ -107,3 +110,31 @@ def test_a_camera_is_drawn_alike_from_the_same_seed():
         expose(flat(), draw_camera("clipped", WIDTH, HEIGHT, 5.0, np.random.default_rng(9))) for _ in range(2)
     ]
     assert np.array_equal(*photos)
+
+
+def test_a_bubble_bends_what_lies_beneath_and_changes_nothing_beside_it():
+    stripes = flat() * (1 + 0.5 * (np.arange(WIDTH) % 16 < 8))[None, :, None].astype(np.float32)
+    bubble = still_camera(bubbles=1, seed=3)
+    bent, plain = (
+        see_through_lens(stripes.copy(), c, np.random.default_rng(3)) for c in (bubble, still_camera())
+    )
+    apart = np.abs(bent - plain).max(axis=2) > 0.02
+    assert 0.005 < apart.mean() < 0.6
+    rows, columns = np.nonzero(apart)
+    across = min(np.ptp(rows), np.ptp(columns)) + 1
+    assert apart.sum() <= np.ptp(rows + 1) * (np.ptp(columns) + 1) and across >= 8
+
+
+def test_hair_and_skin_shine_in_the_colour_of_the_lamps():
+    blue = np.array([0.5, 0.8, 1.6], np.float32)
+    camera = still_camera(glare=0.8, gloss_tint=blue, lamp_rad=np.pi / 2)
+    path = np.array([[-300.0, 0.0], [300.0, 0.0]])
+    hair = TrueHair(0, 0, path, np.full(2, 90.0), np.full(3, 0.02), "hair", 1.0, 0.9, 0.0, 0.0)
+    covered = cover([Shaft(camera.to_px(path), hair.width_um / 5.0)], WIDTH, HEIGHT)
+    shine = []
+    for gloss in (0.9, 0.0):
+        scene = np.zeros((HEIGHT, WIDTH, 3), np.float32)
+        lay_hairs(scene, (replace(hair, gloss=gloss),), covered, camera)
+        shine.append(scene.sum(axis=(0, 1)))
+    added = shine[0] - shine[1]
+    assert added / added[1] == pytest.approx(blue / blue[1], rel=1e-3)

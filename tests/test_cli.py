@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -146,6 +147,9 @@ def test_failed_photos_are_named_and_exit_1(clinic: Path, tmp_path: Path) -> Non
 def test_phantoms_are_written(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["phantom", str(tmp_path / "out"), "--n", "1", "--seed", "3"])
     assert result.exit_code == 0, result.stderr
+    assert "1 photo in " in result.stdout
+    again = CliRunner().invoke(app, ["phantom", str(tmp_path / "out"), "--n", "1", "--seed", "4"])
+    assert again.exit_code == 2 and "not empty" in again.stderr
     assert len(list((tmp_path / "out" / "images").glob("*.jpg"))) == 1
     assert len(list((tmp_path / "out" / "truth").glob("*.json"))) == 1
 
@@ -154,7 +158,7 @@ def test_phantoms_are_written(tmp_path: Path) -> None:
     ("options", "photos", "pairs"),
     [
         (["--n", "1", "--visits", "2", "--condition", "aga", "--ancestry", "african"], 2, 1),
-        (["--n", "1", "--phototrichogram"], 2, 1),
+        (["--n", "1", "--phototrichogram", "--days", "3"], 2, 1),
         (["--trial", "2", "--visits", "1", "--dropout", "0.5"], 2, 0),
     ],
 )
@@ -167,6 +171,9 @@ def test_visits_and_trials_of_phantoms_are_written(
     assert len(list((tmp_path / "images").glob("*.jpg"))) == photos
     assert len(list((tmp_path / "truth" / "pairs").glob("*.json"))) == pairs
     assert (tmp_path / "truth" / "trial.json").is_file() == ("--trial" in options)
+    if "--days" in options:
+        (pair,) = (tmp_path / "truth" / "pairs").glob("*.json")
+        assert json.loads(pair.read_text())["days"] == 3
 
 
 @pytest.mark.parametrize(
@@ -177,6 +184,9 @@ def test_visits_and_trials_of_phantoms_are_written(
         ["--phototrichogram", "--visits", "3"],
         ["--condition", "mange"],
         ["--trial", "0"],
+        ["--n", "5", "--trial", "2"],
+        ["--days", "3"],
+        ["--days", "8", "--phototrichogram"],
     ],
 )
 def test_phantoms_that_make_no_sense_are_usage_errors(tmp_path: Path, options: list[str]) -> None:

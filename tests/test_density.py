@@ -4,6 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from trichoscan.measure import distribution
 from trichoscan.measure.density import count_hairs, counting_mask, hair_kind, roots_in, summarize
 from trichoscan.measure.units import group_units
 from trichoscan.records import Analysis, Estimate, Hair, Quality, TargetArea
@@ -134,7 +135,7 @@ def test_summary_of_a_known_photo():
     analysis = analysis_of(hairs)
     result = summarize(analysis)
     area = (SHAPE[0] - 60) * (SHAPE[1] - 60) * (UM_PER_PX * 1e-4) ** 2
-    assert list(result) == COLUMNS
+    assert list(result) == [*COLUMNS, *distribution.COLUMNS]
     assert result["hair_count"] == 4 and result["unit_count"] == 3
     assert result["hair_density_per_cm2"] == pytest.approx(4 / area)
     assert result["unit_density_per_cm2"] == pytest.approx(3 / area)
@@ -160,7 +161,7 @@ def test_one_hair_has_its_own_error():
 @pytest.mark.parametrize("um_per_px", [UM_PER_PX, None])
 def test_no_hair(um_per_px):
     result = summarize(analysis_of([], um_per_px))
-    assert list(result) == COLUMNS
+    assert list(result) == [*COLUMNS, *distribution.COLUMNS]
     assert result["hair_count"] == 0 and result["unit_count"] == 0
     assert result["hair_density_per_cm2"] == (0.0 if um_per_px else None)
     assert result["cumulative_thickness_mm_per_cm2"] == (0.0 if um_per_px else None)

@@ -12,7 +12,7 @@ import typer
 
 import trichoscan
 from trichoscan.cli import app
-from trichoscan.measure import density, edges, profiles, thickness, units
+from trichoscan.measure import density, edges, lens, profiles, sections, thickness, units
 from trichoscan.photo import calibrate, quality, read, scale_bar
 from trichoscan.records import HAIR_FLAGS, PHOTO_FLAGS
 from trichoscan.segment import infer
@@ -27,7 +27,11 @@ RAISES_PHOTO_FLAGS = (
     PACKAGE / "pipeline.py",
     PACKAGE / "segment" / "infer.py",
 )
-RAISES_HAIR_FLAGS = (*(PACKAGE / "measure").glob("*.py"), PACKAGE / "segment" / "trace.py")
+RAISES_HAIR_FLAGS = (
+    *(PACKAGE / "measure").glob("*.py"),
+    *(PACKAGE / "match").glob("*.py"),
+    PACKAGE / "segment" / "trace.py",
+)
 
 
 def text_of(page: Path) -> str:
@@ -102,10 +106,11 @@ def test_each_hair_flag_is_raised(flag: str) -> None:
         (quality.GLARE_LEVEL, "R, G and B at {} or more"),
         (thickness.WIDEST_UM, "wider than {:.0f} um"),
         (thickness.WIDEST_PX, "({:.0f} px without a scale)"),
-        (thickness.BLUR_PX, "the prior is {:.1f} px"),
-        (thickness.BLUR_LOG_SD, "wide ({:.1f} on the log scale)"),
-        (thickness.MODEL_SE_PX, "and {:.2f} px and"),
-        (thickness.BURNT_LIGHT, "linear light above {:.1f}"),
+        (thickness.MODEL_SE_PX, "the blur, {:.2f} px"),
+        (thickness.PALE_SE_PX, "{:.3f} px over the squared contrast"),
+        (thickness.LEAST_CONTRAST, "Below a contrast of {:.2f}"),
+        (255 * sections.BURNT, "(a channel above {:.0f})"),
+        (lens.PROFILES, "up to {} sections together"),
         (edges.HUBER, "Huber, {:.1f} SD"),
         (profiles.SHORTEST_PX, "less than {:.0f} px of shaft"),
         (100 * profiles.ROOT_ZONE_SHARE, "Root zone ({:.0f} % of the path)"),

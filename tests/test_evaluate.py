@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from trichoscan.learn.evaluate import evaluate
+from trichoscan.learn.hair_sets import NEEDED_COLUMNS
 from trichoscan.records import TrichoscanError
 
 UM_PER_PX = 5.0
@@ -39,19 +40,25 @@ def write_truth(folder: Path, stem: str, hairs: list[HairVector], **more: list[o
 
 
 def write_results(
-    folder: Path, photos: dict[str, list[HairVector]], diameter_um: list[float] | None = None
+    folder: Path,
+    photos: dict[str, list[HairVector]],
+    diameter_um: list[float] | None = None,
+    confidence: list[float] | None = None,
+    unit: list[int] | None = None,
 ) -> None:
     (folder / "geometry").mkdir(parents=True, exist_ok=True)
     with (folder / "images.csv").open("w", newline="") as file:
         table = csv.writer(file)
-        table.writerow(["image", "status", "width_px", "height_px", "geometry"])
-        table.writerows([image, "ok", *SIZE, f"geometry/{Path(image).stem}.geojson"] for image in photos)
+        table.writerow(["image", "status", "width_px", "height_px", "focus", "geometry"])
+        table.writerows([image, "ok", *SIZE, 0.6, f"geometry/{Path(image).stem}.geojson"] for image in photos)
     with (folder / "hairs.csv").open("w", newline="") as file:
         table = csv.writer(file)
-        table.writerow(["image", "hair_id", "root_x_px", "root_y_px", "tip_x_px", "tip_y_px", "diameter_um"])
+        table.writerow(NEEDED_COLUMNS["hairs.csv"])
         for image, hairs in photos.items():
             for i, (root, tip) in enumerate(hairs):
-                table.writerow([image, i + 1, *root, *tip, diameter_um[i] if diameter_um else ""])
+                diameter = diameter_um[i] if diameter_um else ""
+                sure = confidence[i] if confidence else 0.9
+                table.writerow([image, i + 1, unit[i] if unit else i + 1, *root, *tip, diameter, sure])
 
 
 def judge(

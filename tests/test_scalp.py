@@ -17,7 +17,7 @@ from trichoscan.phantom.patch import draw_patch
 from trichoscan.phantom.person import draw_person, terminal_um
 from trichoscan.phantom.render import Shaft, cover
 from trichoscan.phantom.scalp import grow_scalp
-from trichoscan.phantom.shafts import CURL_RADIUS_UM, grow_paths
+from trichoscan.phantom.shafts import CURL_RADIUS_UM, Curl, draw_curl, grow_paths, tangents
 from trichoscan.phantom.style import draw_style
 
 HALF_UM = (10_000.0, 10_000.0)
@@ -228,16 +228,32 @@ def test_paths_are_fine_enough_for_their_curls(form, seed):
         assert np.quantile(turn * np.minimum(step[1:], step[:-1]) / 8, 0.99) < 1.5
 
 
-def test_curls_have_their_size():
-    for form, (low, high) in CURL_RADIUS_UM.items():
-        radii = []
-        for seed in range(20):
-            for path in paths_of(form, seed, k=6, bend_rad_per_mm=0.0, comb_rad=0.0)[1]:
-                way = np.diff(path, axis=0)
-                turn = np.diff(np.unwrap(np.arctan2(way[:, 1], way[:, 0])))
-                radii.append(np.hypot(*way.T).sum() / max(np.abs(turn).sum(), 1e-3))
-        assert 0.3 * low < np.median(radii) < 4 * high
-    assert np.median(radii) < 1500
+@pytest.mark.parametrize("form", CURL_RADIUS_UM)
+def test_curls_have_their_size(form):
+    """A helix that lies flat turns by a radian on its radius over the share of its way round the axis."""
+    low, high = CURL_RADIUS_UM[form]
+    heads = []
+    for seed in range(300):
+        rng = np.random.default_rng(seed)
+        curl = draw_curl(form, np.arange(12) // 2, rng)
+        assert curl.turning**2 + curl.advance**2 == pytest.approx(np.ones((12, 1)))
+        assert np.all((0.7 * low <= curl.radius_um) & (curl.radius_um <= 1.4 * high))
+        heads.append(float(np.exp(np.mean(np.log(curl.radius_um)))))
+    # Of heads evenly over the logarithm between the bounds.
+    assert np.mean(np.log(heads)) == pytest.approx(np.log(low * high) / 2, abs=0.1 * np.log(high / low))
+
+
+@pytest.mark.parametrize("radius", [400.0, 1500.0, 6000.0])
+def test_a_curl_seen_along_its_axis_is_a_circle_of_its_radius(radius):
+    """Its axis stands upright on the skin and it does not advance: what is left is the circle."""
+    one, none = np.ones((1, 1)), np.zeros((1, 1))
+    curl = Curl(one, none, radius * one, np.pi / 2 * one, 0.7 * one, none, radius * one, none)
+    s = (np.arange(3000) + 0.5)[None] * radius / 200
+    way = tangents(np.zeros((1, 3000)), s, curl)[0] * radius / 200
+    path = np.cumsum(way, axis=0)[1500:]  # after it has left the skin in its unit's direction
+    step, turn = np.hypot(*np.diff(path, axis=0).T), np.diff(np.unwrap(np.arctan2(*way[1500:].T[::-1])))
+    assert step / np.abs(turn) == pytest.approx(np.full(len(step), radius), rel=0.1)
+    assert np.median(step / np.abs(turn)) == pytest.approx(radius, rel=0.01)
 
 
 def test_curls_of_a_unit_are_alike_and_leave_the_skin_in_the_units_direction():

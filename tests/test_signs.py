@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
-from trichoscan.phantom.camera import SIGN_SHARE, draw_camera
+from trichoscan.phantom.camera import SIGN_SHARE, draw_camera, labelled_magnification
 from trichoscan.phantom.draw import draw_phantom, photograph
 from trichoscan.phantom.rulers import etch_reticle, lay_ruler, tick_places_px
-from trichoscan.phantom.signs import burn_in
+from trichoscan.phantom.signs import burn_in, patient_number
 
 
 def camera_of(um_per_px=5.0, width=640, height=512, **change):
@@ -93,3 +93,53 @@ def test_each_sign_is_burnt_in_alike_every_time_and_leaves_most_of_the_photo(sig
         photos.append(pixels)
     assert np.array_equal(*photos)
     assert 0.001 < np.any(photos[0] != 128, axis=2).mean() < 0.3
+
+
+OPAQUE = {"banner", "bar", "strip", "note"}
+
+
+@pytest.mark.parametrize("sign", list(SIGN_SHARE))
+def test_a_sign_hides_what_can_no_longer_be_told_and_nothing_that_shows_through(sign):
+    photos = []
+    for level in (60, 190):
+        pixels = np.full((512, 640, 3), level, np.uint8)
+        hidden = burn_in(pixels, camera_of(burnt_in=(sign,), date="2026-03-01"))
+        photos.append(pixels.astype(int))
+    apart = np.abs(photos[0] - photos[1]).max(axis=2)
+    assert hidden.any() == (sign in OPAQUE)
+    assert apart[hidden].max(initial=0) == 0
+    lost = cv2.morphologyEx(
+        ((apart == 0) & ~hidden).astype(np.uint8), cv2.MORPH_OPEN, np.ones((5, 5), np.uint8)
+    )
+    assert not lost.any()  # beside thin lines and letters
+
+
+def test_a_hair_under_a_watermark_is_seen_and_one_under_a_note_is_not():
+    phantom = draw_phantom(3, "clipped", 512, 512, 6.0)
+    clear = replace(phantom.camera, burnt_in=(), aperture=2.0, ruler=False, reticle=False)
+    for sign, hides in (("watermark", False), ("circle", False), ("note", True)):
+        camera = replace(clear, burnt_in=(sign,))
+        covered = any("sign" in h.hidden_by for h in photograph(phantom.scalp, camera, "clipped").hairs)
+        assert covered <= hides
+        assert burn_in(phantom.pixels.copy(), camera).any() == hides
+
+
+def test_burnt_in_text_of_the_patient_and_device_is_kept_and_the_date_is_the_photo_s():
+    first = camera_of(burnt_in=("banner", "note"), date="2026-03-01")
+    later = replace(first, seed=first.seed + 1, um_per_px=5.2, date="2026-06-01")
+    assert patient_number(first) == patient_number(later)
+    photos = []
+    for camera in (first, later, replace(later, signs_seed=first.signs_seed + 1)):
+        pixels = np.full((512, 640, 3), 128, np.uint8)
+        burn_in(pixels, camera)
+        photos.append(pixels)
+    words = slice(0, 24), slice(0, 130)  # patient's number and size of the photo
+    assert np.array_equal(photos[0][words], photos[1][words])
+    assert not np.array_equal(photos[1][words], photos[2][words])
+    assert not np.array_equal(photos[0][:24], photos[1][:24])
+
+
+@pytest.mark.parametrize(("um_per_px", "told"), [(5.54, 70), (2.0, 190), (11.0, 40)])
+def test_the_magnification_follows_the_scale(um_per_px, told):
+    assert labelled_magnification(um_per_px) == told
+    assert draw_camera("clipped", 640, 512, um_per_px, np.random.default_rng(0)).magnification == told

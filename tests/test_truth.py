@@ -3,16 +3,31 @@
 import json
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
+from trichoscan.learn.dataset import read_annotated
 from trichoscan.phantom.course import STILL, Course
 from trichoscan.phantom.draw import draw_phantom, draw_scene, photograph
 from trichoscan.phantom.pairs import GRID_PX, grid_points, map_points, overlap_cm2, pair_json
 from trichoscan.phantom.scalp import TrueHair
+from trichoscan.phantom.shafts import mean_width
+from trichoscan.phantom.trial import draw_trial
+from trichoscan.phantom.trial_photos import write_trial
 from trichoscan.phantom.truth import UNDERSIZE_BELOW_UM
 from trichoscan.phantom.visits import follow_up
-from trichoscan.phantom.write import STUB_UM, phototrichogram_visit, truth_json, usual_visits, write_courses
+from trichoscan.phantom.write import (
+    STUB_UM,
+    phototrichogram_visit,
+    truth_json,
+    usual_visits,
+    write_courses,
+    write_phantom,
+    write_phantoms,
+    write_visits,
+)
+from trichoscan.records import TrichoscanError
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +52,10 @@ def shaft(hair_id, points_um, width_um=60.0, **options):
         0.0,
         **options,
     )
+
+
+def along(path):
+    return np.hypot(*np.diff(path, axis=0).T).sum()
 
 
 def take(bare, *hairs, camera=None):
@@ -69,6 +88,61 @@ def test_the_edge_is_named_where_a_shaft_leaves_the_photo(bare):
     hair = take(bare, shaft(3, [[300.0, 0.0], [900.0, 0.0]]))[3]
     assert hair.cut_by_edge and hair.hidden_by == ("edge",)
     assert hair.visible_px[-1][1] == pytest.approx(40.0, abs=0.6)
+
+
+CURL = np.linspace(0, 5 * np.pi, 400)
+LEAVING = np.column_stack([40.0 * CURL - 300, 600 * np.cos(CURL)])
+"""A curl that leaves the photo above and below, five times, rooted outside; um."""
+
+
+def test_all_parts_of_a_curl_that_leaves_the_photo_and_comes_back_are_told(bare):
+    photo = photograph(replace(bare.scalp, hairs=(shaft(4, LEAVING),)), bare.camera, bare.style)
+    (hair,) = photo.hairs
+    assert hair.cut_by_edge and not hair.root_visible and len(hair.other_parts) == 4
+    parts = [(hair.path_px, hair.width_px), *((p.path_px, p.width_px) for p in hair.other_parts)]
+    fine = np.linspace(0, len(CURL) - 1, 200_001)
+    at = photo.camera.to_px(np.column_stack([np.interp(fine, np.arange(400), LEAVING[:, c]) for c in (0, 1)]))
+    shown = np.all((at >= -0.5) & (at <= [199.5, 159.5]), axis=1)
+    step = np.hypot(*np.diff(at, axis=0).T)
+    assert sum(along(p) for p, _ in parts) == pytest.approx(step[shown[1:] & shown[:-1]].sum(), abs=0.1)
+    longest = max(along(p) for p, _ in parts)
+    assert along(hair.path_px) == longest
+    for path, width in parts:
+        assert len(path) == len(width) and width == pytest.approx(12.0)
+        assert np.abs(path[[0, -1], 1] - 79.5) == pytest.approx(80.0, abs=1e-6)
+    drawn = np.zeros((160, 200), np.uint8)
+    for path, _ in parts:
+        cv2.polylines(drawn, [np.rint(path).astype(int)], False, 1, 16)
+    dark = photo.pixels[..., 1] < 0.5 * np.median(photo.pixels[..., 1])
+    assert dark.sum() > 2000 and np.mean(drawn[dark] == 1) > 0.999
+
+
+def test_the_root_leads_where_it_lies_inside(bare):
+    out_and_back = shaft(2, [[350.0, 0.0], [600.0, 0.0], [600.0, 100.0], [-300.0, 100.0]])
+    hair = take(bare, out_and_back)[2]
+    assert hair.root_visible and hair.path_px[0] == pytest.approx([99.5 + 70, 79.5])
+    assert along(hair.path_px) == pytest.approx(30.0)
+    (other,) = hair.other_parts
+    assert other.path_px == pytest.approx(np.array([[199.5, 99.5], [39.5, 99.5]]))
+    assert other.visible_px == ((0.0, pytest.approx(160.0)),)
+
+
+def test_a_shaft_that_cuts_a_corner_between_two_of_its_points_is_told(bare):
+    (hair,) = take(bare, shaft(2, [[200.0, -600.0], [600.0, -200.0]])).values()
+    assert along(hair.path_px) == pytest.approx(np.hypot(20, 20), abs=0.01)
+
+
+def test_training_sees_all_parts_as_shaft_and_none_of_their_ends(bare, tmp_path):
+    camera = replace(bare.camera, width_px=240, height_px=200)
+    photo = photograph(replace(bare.scalp, hairs=(shaft(4, LEAVING),)), camera, bare.style)
+    write_phantom(tmp_path, "curl", photo)
+    told = json.loads((tmp_path / "truth" / "curl.json").read_text())
+    assert len(told["hairs"]) == 1 and len(told["hairs"][0]["other_parts"]) == 4
+    (read,) = read_annotated(tmp_path)
+    assert len(read.hairs) == 5 and not any(h.root_visible or h.tip_visible for h in read.hairs)
+    paths = [photo.hairs[0].path_px, *(p.path_px for p in photo.hairs[0].other_parts)]
+    for labelled, path in zip(read.hairs, paths, strict=True):
+        assert labelled.path == pytest.approx(path, abs=0.006)
 
 
 def test_a_scale_that_hides_the_root_is_named(bare):
@@ -109,6 +183,7 @@ def test_the_file_tells_all_of_each_hair():
     assert (told["condition"], told["ancestry"]) == ("aga", "hispanic")
     scalp = {h.hair_id: h for h in photo.scalp.hairs}
     assert len(told["hairs"]) == len(photo.hairs)
+    cut = 0
     for hair, drawn in zip(told["hairs"], photo.hairs, strict=True):
         assert hair["path"][0] == hair["root"] and hair["path"][-1] == hair["tip"]
         assert len(hair["width_px"]) == len(hair["path"])
@@ -118,8 +193,62 @@ def test_the_file_tells_all_of_each_hair():
         assert hair.get("phase") == {True: "anagen", False: "telogen"}.get(
             true.anagen if true.kind == "hair" else None
         )
-        if hair["kind"] == "undersize":
-            assert true.width_um.mean() < UNDERSIZE_BELOW_UM
+        assert hair["diameter_um"] == pytest.approx(mean_width(true.path_um, true.width_um), abs=0.006)
+        if hair["cut_by_edge"]:
+            cut += 1
+        else:
+            assert hair["shown_diameter_um"] == pytest.approx(hair["diameter_um"], abs=0.011)
+        if hair["kind"] == "abnormal" or abs(hair["diameter_um"] - UNDERSIZE_BELOW_UM) < 0.005:
+            continue
+        assert (hair["kind"] == "undersize") == (hair["diameter_um"] < UNDERSIZE_BELOW_UM)
+    assert cut > 0
+
+
+def test_the_shown_diameter_is_that_of_all_that_shows(bare):
+    """A shaft that is 40 um wide where it first shows, 80 um where it shows again, and 200 um outside."""
+    path = [[300.0, -50.0], [499.9, -50.0], [700.0, -50.0], [700.0, 50.0], [499.9, 50.0], [100.0, 50.0]]
+    hair = replace(shaft(1, path), width_um=np.array([40.0, 40.0, 200.0, 200.0, 80.0, 80.0]))
+    photo = photograph(replace(bare.scalp, hairs=(hair,)), bare.camera, bare.style)
+    (told,) = truth_json(photo)["hairs"]
+    assert len(told["other_parts"]) == 1
+    assert told["shown_diameter_um"] == pytest.approx((40 + 2 * 80) / 3, rel=0.02)
+    assert told["diameter_um"] == pytest.approx(mean_width(hair.path_um, hair.width_um), abs=0.006)
+
+
+def test_a_folder_with_photos_or_truth_in_it_is_refused(tmp_path):
+    write_courses(tmp_path, 1, 5, [], "clipped", width_px=200, height_px=200)
+    kept = {f: f.read_bytes() for f in tmp_path.rglob("*.*")}
+    for draw in (write_phantoms, lambda out, n, seed: write_trial(out, draw_trial(n, seed), 200, 200)):
+        with pytest.raises(TrichoscanError, match="not empty: remove it, or give another folder"):
+            draw(tmp_path, 1, 6)
+    (tmp_path / "truth" / "old.json").touch()
+    for file in (tmp_path / "images").iterdir():
+        file.unlink()
+    with pytest.raises(TrichoscanError, match="truth: not empty"):
+        write_courses(tmp_path, 1, 5, [])
+    assert {f.name for f in tmp_path.rglob("*.*")} == {f.name for f in kept if "truth" in f.parts} | {
+        "old.json"
+    }
+
+
+@pytest.mark.parametrize("scale", [0.0, -3.0, np.nan, np.inf, 0.49, 51.0])
+def test_scales_that_no_microscope_has_are_refused(scale):
+    for draw in (draw_scene, draw_phantom):
+        with pytest.raises(ValueError, match=r"a phantom needs 0\.5 to 50 um/px"):
+            draw(1, "clipped", 100, 100, scale)
+
+
+def test_each_photo_bears_the_date_of_its_visit(tmp_path, monkeypatch):
+    scene = draw_scene(2, "plain", 200, 200, 6.0)
+    seen = []
+
+    def taken(scalp, camera, style):
+        seen.append(camera.date)
+        return photograph(scalp, camera, style)
+
+    monkeypatch.setattr("trichoscan.phantom.write.photograph", taken)
+    rows = list(write_visits(tmp_path, scene, 1, usual_visits(2), subject="P", first_date="2025-03-01"))
+    assert seen == [row["date"] for row in rows] == ["2025-03-01", "2025-08-16", "2026-01-31"]
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +288,7 @@ def test_the_fates_of_a_pair_are_those_of_the_hairs_it_shows(pair):
         assert (grew_thicker is None) == (fate in ("lost", "new", "regrown"))
         if fate == "thickened":
             assert grew_thicker > 0
-        assert (i in told["growth_um"]) == (grew_thicker is not None)
+    assert told["growth_um"] == {}  # the hair was cut between the visits
 
 
 def test_overlap_is_the_common_area():
@@ -172,7 +301,7 @@ def test_overlap_is_the_common_area():
 
 
 def test_a_pair_without_change_maps_each_point_on_itself():
-    scene = draw_scene(8, "clipped", 200, 160, 6.0)
+    scene = draw_scene(8, "clipped", 448, 384, 6.0, "normal")
     visit = follow_up(scene.scalp, scene.camera, 3, course=STILL)
     photo = photograph(scene.scalp, scene.camera, scene.style)
     told = pair_json(photo, photo, visit, ("a.jpg", "a.jpg"), 0)

@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,8 +12,8 @@ from hypothesis import strategies as st
 from trichoscan.phantom.course import FATES, STILL, UNTREATED, Course, margin_um
 from trichoscan.phantom.draw import draw_scene, photograph
 from trichoscan.phantom.pairs import grid_points, inside, map_points, overlap_cm2
-from trichoscan.phantom.visits import clip_hairs, cut_to, follow_up, swing
-from trichoscan.phantom.warp import draw_stretch
+from trichoscan.phantom.visits import DEVICE, clip_hairs, cut_to, follow_up, swing
+from trichoscan.phantom.warp import draw_stretch, sample_skin
 from trichoscan.phantom.write import phototrichogram_visit, truth_json, usual_visits
 
 FAR = Course(stretch=0.03, turn_rad=np.radians(20), zoom=np.log(1.25) / 2, shift_um=450.0)
@@ -91,25 +92,22 @@ def test_the_map_back_is_the_inverse(scene):
     assert back == pytest.approx(points, abs=1e-6)
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_roots_of_kept_hairs_land_where_the_map_says(scene, seed):
-    visit = follow_up(scene.scalp, scene.camera, seed, course=FAR)
-    photos = [{h.hair_id: h for h in take(scene, v).hairs} for v in (None, visit)]
-    gone, found = 0.0, 0
-    for i in set(photos[0]) & set(photos[1]):
-        before, after = (photo[i] for photo in photos)
-        if before.root_visible and after.root_visible and before.kind != "abnormal":
-            landed = map_points(before.path_px[:1], scene.camera, visit.camera)
-            gone = max(gone, float(np.hypot(*(landed - after.path_px[:1])[0])))
-            found += 1
-    assert found >= 3
-    assert gone < 0.05
+def test_roots_of_kept_hairs_land_where_the_map_says(scene):
+    first = {h.hair_id: h for h in take(scene).hairs}
+    gone = []
+    for seed in range(4):
+        visit = follow_up(scene.scalp, scene.camera, seed, course=FAR)
+        later = {h.hair_id: h for h in take(scene, visit).hairs}
+        for i in set(first) & set(later):
+            if first[i].root_visible and later[i].root_visible and first[i].kind != "abnormal":
+                landed = map_points(first[i].path_px[:1], scene.camera, visit.camera)
+                gone.append(float(np.hypot(*(landed - later[i].path_px[:1])[0])))
+    assert len(gone) >= 8
+    assert max(gone) < 0.05
 
 
 def test_skin_texture_moves_with_the_map(scene):
     """The picture of bare skin, carried by the map, lies on the later picture."""
-    import cv2
-
     calm = replace(scene.camera, noise=0.3, glare=0.0, jpeg_quality=98, blobs=0)
     bare = replace(scene, scalp=replace(scene.scalp, hairs=()), camera=calm)
     moved = replace(calm, turn_rad=0.3, stretch=draw_stretch(0.03, np.random.default_rng(4)))
@@ -127,6 +125,26 @@ def test_skin_texture_moves_with_the_map(scene):
     there = agreement([0.0, 0.0])
     assert there > 0.4
     assert all(agreement(3 * np.array(way)) < 0.7 * there for way in ([1, 0], [-1, 0], [0, 1], [0, -1]))
+
+
+@pytest.mark.parametrize("strain", [0.0, 0.02, 0.05])
+def test_texture_lies_where_the_map_says(scene, strain):
+    """A picture of its own coordinates, drawn as skin is, tells where each pixel looks."""
+    cells_per_px, size = 10.0, (192, 160)
+    cell_um = 6.0 / cells_per_px
+    for seed in range(3):
+        stretch = draw_stretch(strain, np.random.default_rng(seed)) if strain else None
+        camera = replace(
+            scene.camera, width_px=192, height_px=160, um_per_px=6.0, turn_rad=0.4, stretch=stretch
+        )
+        for axis in (0, 1):
+            ramp = np.arange(-1400, 1400, dtype=np.float32) * np.float32(1 / cells_per_px)
+            tile = np.broadcast_to(ramp if axis == 0 else ramp[:, None], (2800, 2800)).copy()
+            drawn = sample_skin(
+                tile, lambda px, c=camera: c.to_um(px) / cell_um + 1400, size, size, cv2.BORDER_CONSTANT
+            )
+            true = camera.to_um(grid_points(camera, 1))[:, axis].reshape(160, 192) / 6.0
+            assert np.abs(drawn - true).max() < 0.005 + 0.25 * strain
 
 
 def test_shafts_keep_their_length_on_stretched_skin(scene):
@@ -205,8 +223,7 @@ def test_what_is_lost_stays_lost_at_later_visits(scene):
         assert first and first < then
 
 
-def test_swapped_visits_swap_map_and_fates(scene):
-    """Seen from the later visit, what is new was lost and the map is the inverse one."""
+def test_the_map_and_the_overlap_are_the_same_seen_from_the_later_visit(scene):
     visit = follow_up(scene.scalp, scene.camera, 2, course=replace(FAR, shift_um=100.0))
     there, back = overlap_cm2(scene.camera, visit.camera), overlap_cm2(visit.camera, scene.camera)
     assert there == pytest.approx(back, rel=0.08)  # each at its own photo's scale, on skin stretched by 3 %
@@ -220,6 +237,7 @@ def test_a_phototrichogram_shows_growth_of_rate_times_days():
     first = replace(scene, scalp=clip_hairs(scene.scalp, 400.0, 1))
     plan = phototrichogram_visit(2)
     visit = follow_up(first.scalp, first.camera, 1, course=plan.course, visit=plan.days)
+    assert set(visit.growth_um) == set(hairs_of(first.scalp))
     photos = [take(first), take(first, visit)]
     true = hairs_of(first.scalp)
     told = [{h["hair_id"]: h for h in truth_json(p)["hairs"] if not h["cut_by_edge"]} for p in photos]
@@ -234,6 +252,95 @@ def test_a_phototrichogram_shows_growth_of_rate_times_days():
     assert grown["anagen"] > 5
     stubs = [length_of(h.path_um) for h in true.values()]
     assert np.mean(stubs) == pytest.approx(400, rel=0.05) and set(visit.fate.values()) == {"kept"}
+
+
+def test_clipping_never_lengthens_a_hair(scene):
+    clipped = hairs_of(clip_hairs(scene.scalp, 600.0, 1))
+    lengths = np.array(
+        [[length_of(h.path_um), length_of(clipped[i].path_um)] for i, h in hairs_of(scene.scalp).items()]
+    )
+    short = lengths[:, 0] < 500
+    assert 3 < short.sum() < len(short) - 3
+    assert np.all(lengths[:, 1] <= lengths[:, 0] + 1e-6)
+    assert lengths[short, 1] == pytest.approx(lengths[short, 0])
+    assert lengths[lengths[:, 0] > 900, 1] == pytest.approx(600, rel=0.3)
+
+
+def test_growth_is_told_of_uncut_hair_only(scene):
+    assert follow_up(scene.scalp, scene.camera, 1).growth_um == {}
+    assert follow_up(scene.scalp, scene.camera, 1, course=STILL).growth_um == {}
+
+
+def test_washed_hair_has_as_many_scales_about_its_roots_as_before_and_others(scene):
+    shares = {"flake_share": 0.2, "collar_share": 0.4}
+    chance = np.random.default_rng(0)
+    hairs = tuple(
+        replace(h, flake=bool(chance.random() < 0.2), collar=bool(chance.random() < 0.4))
+        for h in draw_scene(8, "clipped", 384, 320, 6.0, "normal", margin_um=9000.0).scalp.hairs
+        if h.kind == "hair"
+    )
+    scalp = replace(scene.scalp, hairs=hairs, **shares)
+    before = hairs_of(scalp)
+    after = hairs_of(follow_up(scalp, scene.camera, 1, course=UNTREATED).scalp)
+    assert len(before) > 400
+    for name, share in (("flake", 0.2), ("collar", 0.4)):
+        was, is_now = (np.array([getattr(s[i], name) for i in before]) for s in (before, after))
+        error = np.sqrt(share * (1 - share) / len(before))
+        assert is_now.mean() == pytest.approx(share, abs=3.5 * error)
+        both = np.mean(was & is_now)  # chance meets chance: the two washes know nothing of each other
+        assert both == pytest.approx(share**2, abs=3.5 * np.sqrt(share**2 / len(before)))
+    assert all(after[i].scales_seed != before[i].scales_seed for i in before)
+    assert all(after[i].seed == before[i].seed for i in before)
+    unwashed = hairs_of(follow_up(scalp, scene.camera, 1, course=replace(UNTREATED, washed=False)).scalp)
+    for i, hair in before.items():
+        assert (hair.flake, hair.collar, hair.scales_seed) == (
+            unwashed[i].flake,
+            unwashed[i].collar,
+            unwashed[i].scales_seed,
+        )
+
+
+@pytest.mark.parametrize("style", ["clipped", "wide"])
+def test_a_scalp_knows_the_share_of_its_scales(style):
+    scalp = draw_scene(3, style, 900, 900, 8.0, "normal").scalp
+    hairs = [h for h in scalp.hairs if h.kind == "hair"]
+    for name in ("flake", "collar"):
+        share = getattr(scalp, f"{name}_share")
+        drawn = np.mean([getattr(h, name) for h in hairs])
+        assert drawn == pytest.approx(share, abs=3.5 * np.sqrt(share * (1 - share) / len(hairs)) + 1e-9)
+
+
+def test_the_seed_of_a_hair_is_its_own_for_good(scene):
+    visit = follow_up(scene.scalp, scene.camera, 3, course=Course(new_share=0.3, regrown_share=0.3))
+    before, after = hairs_of(scene.scalp), hairs_of(visit.scalp)
+    assert all(after[i].seed == h.seed for i, h in before.items() if i in after)
+    seeds = [h.seed for h in {**before, **after}.values()]
+    assert len(set(seeds)) == len(seeds)
+
+
+@pytest.mark.parametrize("glare", [0.0, 0.5])
+def test_a_microscope_stays_the_same_device(scene, glare):
+    camera = replace(scene.camera, glare=glare)
+    glares = []
+    for seed in range(60):
+        later = follow_up(replace(scene.scalp, hairs=()), camera, seed).camera
+        assert all(getattr(later, name) == getattr(camera, name) for name in DEVICE)
+        assert (later.glare == 0) == (glare == 0)
+        glares.append(later.glare)
+    assert (len(set(glares)) > 30) == (glare > 0)  # the light is another each time
+
+
+def test_new_hairs_are_thin_or_as_thick_as_their_neighbours(scene):
+    """As asked for; each has a width of its own."""
+    for thin_share, low, high in ((1.0, 0.5, 0.9), (0.0, 0.9, 1.1)):
+        course = Course(new_share=1.0, regrown_share=0.0, thin_share=thin_share, length_factor=1.0)
+        visit = follow_up(scene.scalp, scene.camera, 3, course=course)
+        true = np.array([h.width_um.mean() for h in hairs_of(scene.scalp).values()])
+        new = np.array(
+            [h.width_um.mean() for i, h in hairs_of(visit.scalp).items() if visit.fate[i] == "new"]
+        )
+        assert len(new) == len(true)
+        assert low * true.mean() < new.mean() < high * true.mean()
 
 
 def test_telogen_hairs_do_not_grow(scene):

@@ -31,6 +31,8 @@ SUMMARY_COLUMNS = {
     "mean_diameter_um": "mean um",
     "vellus_percent": "vellus %",
 }
+PHANTOM_SUBJECTS = 20
+"""Subjects drawn where nothing else is asked for."""
 QUANTILES = {"lowest": 0.0, "quarter": 0.25, "median": 0.5, "three quarters": 0.75, "highest": 1.0}
 
 app = typer.Typer(
@@ -110,6 +112,9 @@ def analyze(
         float | None, typer.Option(help="Scale of photos without one in the manifest.")
     ] = None,
     vellus_below: Annotated[float, typer.Option(help="Hairs thinner than this many um are vellus.")] = 30.0,
+    intermediate_below: Annotated[
+        float, typer.Option(help="Hairs from the vellus limit to below this many um are intermediate.")
+    ] = 60.0,
     workers: Annotated[int, typer.Option(min=1, help="Processes to share the photos.")] = 1,
     device: DeviceOption = "auto",
     weights: Annotated[str | None, typer.Option(help="Name or folder of the network's weights.")] = None,
@@ -130,6 +135,7 @@ def analyze(
                 pattern=pattern,
                 um_per_px=um_per_px,
                 vellus_below_um=vellus_below,
+                intermediate_below_um=intermediate_below,
                 weights=weights,
                 device=device,
                 workers=workers,
@@ -140,7 +146,31 @@ def analyze(
         raise typer.Exit(1 if summary.failed else 0)
 
 
-@app.command(epilog="Example: trichoscan evaluate results phantoms/truth")
+@app.command(epilog="Example: trichoscan calibrate ruler.jpg --tick-um 500")
+def calibrate(
+    photo: Annotated[Path, typer.Argument(help="Photo with a scale bar, a ruler or a circle in it.")],
+    tick_um: Annotated[float, typer.Option(help="Distance of the ruler's ticks, um.")] = 1000.0,
+    circle_radius_mm: Annotated[
+        float | None, typer.Option(help="Radius of a circle drawn into the photo.")
+    ] = None,
+    debug: DebugOption = False,
+) -> None:
+    """Find um per px in a photo of a scale bar or ruler, and say how sure it is."""
+    with told_plainly(debug):
+        from trichoscan.photo.calibrate import find_scales
+        from trichoscan.photo.read import read_photo
+
+        pixels = read_photo(photo).pixels
+        scales = find_scales(pixels, tick_um=tick_um, circle_radius_mm=circle_radius_mm)
+        for scale in scales:
+            reading = f"{scale.um_per_px:.4f} um per px +- {100 * scale.cv:.2f} %"
+            typer.echo(f"{reading}, confidence {scale.confidence:.2f}: {scale.found}")
+        if not scales:
+            _say(f"{photo}: no scale bar with its label and no ruler found: photograph a ruler that fills it")
+            raise typer.Exit(1)
+
+
+@app.command(epilog="Example: trichoscan evaluate results phantoms/truth --sheet worst.png")
 def evaluate(
     results: Annotated[Path, typer.Argument(help="Folder that 'trichoscan analyze' wrote.")],
     truth: Annotated[Path, typer.Argument(help="Folder of truth files, one JSON for each photo.")],
@@ -154,13 +184,25 @@ def evaluate(
         Literal["chord", "start"],
         typer.Option(help="Compare directions from root to tip, or over the first 0.4 mm of the path."),
     ] = "chord",
+    photos: Annotated[
+        Path | None, typer.Option(help="Folder of the photos; images beside the truth by default.")
+    ] = None,
+    sheet: Annotated[
+        Path | None, typer.Option(help="PNG to write, with pictures of the worst errors.")
+    ] = None,
     debug: DebugOption = False,
 ) -> None:
-    """Compare results with truth, hair by hair: how many are found, how far off are they."""
+    """Compare results with truth, hair by hair: how many are found, how far off, and which are missed."""
     with told_plainly(debug):
         from trichoscan.learn.evaluate import evaluate as compare_with_truth
 
-        _print_figures(compare_with_truth(results, truth, seams=seams, direction=direction))
+        figures = compare_with_truth(
+            results, truth, seams=seams, direction=direction, photos=photos, sheet=sheet
+        )
+        _print_figures(figures)
+        for name in ("evaluation_slices.csv", "evaluation_calibration.csv"):
+            typer.echo()
+            _print_csv(results / name)
 
 
 @app.command(
@@ -169,7 +211,9 @@ def evaluate(
 )
 def phantom(
     out: Annotated[Path, typer.Argument(help="Folder for images and truth.")],
-    n: Annotated[int, typer.Option("--n", min=1, help="Number of subjects.")] = 20,
+    n: Annotated[
+        int | None, typer.Option("--n", min=1, help="Number of subjects; 20 by default, see --trial.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="The same seed draws the same photos.")] = 1,
     style: Annotated[
         Literal["clipped", "long", "thin", "light", "dark_skin", "wide", "bare", "plain"] | None,
@@ -188,8 +232,12 @@ def phantom(
     ] = None,
     phototrichogram: Annotated[
         bool,
-        typer.Option("--phototrichogram", help="Two photos of each subject: clipped, and two days later."),
+        typer.Option("--phototrichogram", help="Two photos of each subject: clipped, and --days later."),
     ] = False,
+    days: Annotated[
+        int | None,
+        typer.Option(min=1, max=7, help="Between the photos of a phototrichogram; 2 by default, often 3."),
+    ] = None,
     trial: Annotated[
         int | None, typer.Option(min=1, help="Draw a trial of two arms with so many subjects, over 48 weeks.")
     ] = None,
@@ -203,9 +251,11 @@ def phantom(
     _refuse(phototrichogram and trial is not None, "--phototrichogram and --trial do not go together")
     _refuse(phototrichogram and visits is not None, "--phototrichogram has two visits: leave --visits out")
     _refuse(dropout is not None and trial is None, "--dropout goes with --trial only")
+    _refuse(days is not None and not phototrichogram, "--days goes with --phototrichogram only")
+    _refuse(n is not None and trial is not None, "--n and --trial both give the number of subjects: take one")
     with told_plainly(debug):
         from trichoscan.phantom import trial as trials
-        from trichoscan.phantom import write
+        from trichoscan.phantom import trial_photos, write
 
         if trial is not None:
             plan = trials.draw_trial(
@@ -217,16 +267,25 @@ def phantom(
                 condition=condition or "aga",
                 ancestry=ancestry,
             )
-            photos = trials.write_trial(out, plan)
+            photos = trial_photos.write_trial(out, plan)
         elif phototrichogram:
             photos = write.write_phototrichograms(
-                out, n, seed, style or "clipped", condition=condition, ancestry=ancestry
+                out,
+                n or PHANTOM_SUBJECTS,
+                seed,
+                style or "clipped",
+                days=days or write.PHOTOTRICHOGRAM_DAYS,
+                condition=condition,
+                ancestry=ancestry,
             )
         else:
             later = write.usual_visits((visits or 1) - 1)
             draw = partial(write.write_courses, visits=later) if later else write.write_phantoms
-            photos = draw(out, n, seed, style=style, condition=condition, ancestry=ancestry)
-        typer.echo(f"{photos} photos in {out / 'images'}, their truth in {out / 'truth'}")
+            photos = draw(
+                out, n or PHANTOM_SUBJECTS, seed, style=style, condition=condition, ancestry=ancestry
+            )
+        few = "1 photo" if photos == 1 else f"{photos} photos"
+        typer.echo(f"{few} in {out / 'images'}, the truth in {out / 'truth'}")
 
 
 def _refuse(wrong: bool, why: str) -> None:
@@ -362,3 +421,26 @@ def _print_figures(figures: Mapping[str, float | None]) -> None:
             name, "-" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
         )
     Console().print(table)
+
+
+def _print_csv(file: Path) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    with file.open(encoding="utf-8", newline="") as opened:
+        titles, *rows = csv.reader(opened)
+    numbers = [all(_is_number(row[i]) for row in rows if row[i]) for i in range(len(titles))]
+    table = Table(box=None, pad_edge=False)
+    for title, number in zip(titles, numbers, strict=True):
+        table.add_column(title.replace("_", " "), justify="right" if number else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(*(Text(cell or "-") for cell in row))
+    console = Console()
+    if not console.is_terminal:
+        console.width = WIDTH_IN_FILES
+    console.print(table)
+
+
+def _is_number(cell: str) -> bool:
+    return cell.replace(".", "", 1).isdigit()

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 FEW_DIAMETERS = 0.5
 """Below this share of counted hairs with a diameter, the photo is flagged: the rest may be no fair sample."""
 
+MOST_DIAMETERS = 0.95
+"""Below this share the corrected mean may differ from the plain one by more than its error."""
+
 TYPICAL_SHAFT_UM = 70.0
 """Median shaft of scalp hair: 58-61 um (PMC2938574) to 80 um (Br J Dermatol 1972)."""
 FEWEST_WIDTHS = 4
@@ -70,6 +73,8 @@ def analyze(
     measured = [np.isfinite(hair.diameter_px) for hair, inside in zip(hairs, counted, strict=True) if inside]
     if measured and np.mean(measured) < FEW_DIAMETERS:
         flags.add("few_diameters")
+    if photo.um_per_px is not None and measured and np.mean(measured) < MOST_DIAMETERS:
+        flags.add("some_unmeasured")
     return Analysis(
         hairs=hairs,
         unit_of_hair=group_units(hairs, photo.um_per_px),
@@ -78,6 +83,7 @@ def analyze(
         quality=quality,
         um_per_px=photo.um_per_px,
         um_per_px_source=photo.um_per_px_source,
+        um_per_px_cv=photo.um_per_px_cv,
         sha256=photo.sha256,
         weights=weights.label,
         hair_count=count_hairs(hairs, counted, weights.config["count_cv"]),

@@ -32,6 +32,7 @@ PHOTO_FLAGS: dict[str, str] = {
     "target_area": "only the target circle of the manifest was counted",
     "no_area": "nothing of the photo can be counted",
     "no_hair": "no hair has its root in the counting area",
+    "some_unmeasured": "more than 5 % of the counted hairs have no diameter: see the corrected mean",
     "few_diameters": "fewer than half of the counted hairs could be measured for thickness",
 }
 """What each word in the `flags` column of images.csv means."""
@@ -85,6 +86,8 @@ class Photo:
         Scale; None where unknown.
     um_per_px_source : str
         Where the scale comes from; "none" where unknown.
+    um_per_px_cv : float
+        Relative standard error of reading the scale; 0 where it was stated.
     sha256 : str
         Of the file's bytes, hexadecimal.
     flags : tuple of str
@@ -96,6 +99,7 @@ class Photo:
     um_per_px_source: ScaleSource = "none"
     sha256: str = ""
     flags: tuple[str, ...] = ()
+    um_per_px_cv: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -260,6 +264,8 @@ class Analysis:
         Hairs in the counting mask, with the interval of what counting by hand would give.
     flags : tuple of str
         All flags of the photo, sorted.
+    um_per_px_cv : float
+        Relative standard error of the scale.
     doubtful : tuple of Hair
         Candidates below the confidence at which hairs are reported, from top to bottom by root. They count
         for nothing by themselves; matching looks among them for a hair that the other visit shows.
@@ -276,6 +282,7 @@ class Analysis:
     weights: str
     hair_count: Estimate
     flags: tuple[str, ...] = ()
+    um_per_px_cv: float = 0.0
     doubtful: tuple[Hair, ...] = ()
 
     @property
@@ -480,3 +487,104 @@ class Pairing:
     followup_units: NDArray[np.int64]
     matches: tuple[Match, ...]
     unit_matches: tuple[Match, ...]
+
+
+CHANGE_FLAGS: dict[str, str] = {
+    "no_scale": "no um per px of one visit or both: per-cm2 and um figures are empty",
+    "no_common_field": "the two counting areas have nothing in common: nothing can be compared",
+    "few_units": "fewer than 5 follicular units in the common field: the interval rests on next to nothing",
+    "few_diameters": "fewer than half of the matched hairs have a diameter at both visits",
+    "scales_disagree": "the skin itself says another ratio of scales than the two photos by more than 5 %",
+    "other_weights": "the visits were analysed with different weights: measure both again",
+    "no_growth": "the visits are not 1 to 7 days apart, or lack a scale: no growth rate",
+    "cut_between": "hairs are shorter than before: they were cut between the photos, no growth rate",
+    "few_lengths": "fewer than 10 matched hairs with a known length: no growth rate",
+    "no_growth_seen": "growing and resting hairs cannot be told apart: no growth rate",
+}
+"""What each word in `Change.flags` and `Growth.flags` means."""
+
+Response = Literal["improved", "stable", "worsened", "inconclusive"]
+HairFate = Literal["kept", "thickened", "miniaturized", "lost", "new", "regrown"]
+
+
+@dataclass(frozen=True)
+class MeasureChange:
+    """One measure at two visits, over their common field; NaN where it cannot be known.
+
+    Attributes
+    ----------
+    baseline, followup : float
+        Its level; of `diameter_um`, over the hairs that are matched and measured at both visits.
+    field : Estimate
+        Change in this very piece of skin: detection, matching and measuring error.
+    site : Estimate
+        Change of the site of which this piece is a sample: spatial sampling too. n: follicular units.
+    """
+
+    baseline: float
+    followup: float
+    field: Estimate
+    site: Estimate
+
+
+@dataclass(frozen=True)
+class Growth:
+    """What a phototrichogram tells; NaN where it cannot be known.
+
+    Attributes
+    ----------
+    growth_um_per_day : Estimate
+        Mean rate of the hairs in anagen.
+    anagen_percent : Estimate
+        Share of hairs that grow.
+    censored : int
+        Hairs of which only a bound of the length is known at one visit.
+    flags : tuple of str
+        Keys of `CHANGE_FLAGS`.
+    """
+
+    growth_um_per_day: Estimate
+    anagen_percent: Estimate
+    censored: int
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Change:
+    """What became of one site between two visits.
+
+    Attributes
+    ----------
+    area_cm2 : float
+        Of the common field; NaN without a scale.
+    days : float or None
+        Between the visits.
+    measures : dict of str to MeasureChange
+        density_per_cm2, unit_density_per_cm2, hairs_per_unit, diameter_um,
+        cumulative_thickness_mm_per_cm2, terminal_per_cm2, vellus_per_cm2, vellus_percent; and
+        density_percent and cumulative_thickness_percent, changes in percent of the baseline, whose levels
+        are 100 and what that has become.
+    counts : dict of str to Estimate
+        Hairs of the common field that are lost_hairs, new_hairs, regrown_hairs (the new ones whose unit
+        stood empty), emptied_hairs (the lost ones whose unit stands empty), thickened_hairs,
+        miniaturized_hairs, to_terminal_hairs, to_vellus_hairs; and reactivated_units, emptied_units.
+    fates : tuple of str
+        What became of each hair of `Pairing.matches`, in its order.
+    smallest_detectable_change_per_cm2 : float
+        Change of density in this field beyond which 95 % of no-change pairs do not come.
+    response : str
+    growth : Growth or None
+        Of visits at most 7 days apart.
+    flags : tuple of str
+        Keys of `CHANGE_FLAGS`, sorted.
+    """
+
+    area_cm2: float
+    days: float | None
+    measures: dict[str, MeasureChange]
+    counts: dict[str, Estimate]
+    fates: tuple[HairFate, ...]
+    smallest_detectable_change_per_cm2: float
+    response: Response
+    growth: Growth | None
+    flags: tuple[str, ...] = ()

@@ -148,7 +148,9 @@ def _read_one(truth_file: Path, photos: Mapping[str, Path], seams: bool) -> Anno
         width, height = truth["size"]
         um_per_px = float(truth["um_per_px"])
         by_hand = not any("hair_id" in mark for mark in truth["hairs"])
-        hairs = tuple(_labelled(mark) for mark in truth["hairs"] if mark["kind"] != "abnormal")
+        hairs = tuple(
+            hair for mark in truth["hairs"] if mark["kind"] != "abnormal" for hair in _labelled(mark)
+        )
         seams_px = (width / 2, height / 2) if seams else None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise TrichoscanError(
@@ -164,16 +166,22 @@ def _read_one(truth_file: Path, photos: Mapping[str, Path], seams: bool) -> Anno
     )
 
 
-def _labelled(mark: Mapping[str, Any]) -> LabelledHair:
-    """Hair of one mark of a truth file."""
-    path = np.asarray(mark.get("path") or [mark["root"], mark["tip"]], float)
-    if path.ndim != 2 or path.shape[1] != 2:
-        raise ValueError(f"a path of shape {path.shape}")
-    return LabelledHair(
-        path,
-        root_visible=mark.get("root_visible", True),
-        tip_visible=not mark.get("cut_by_edge", False),
-    )
+def _labelled(mark: Mapping[str, Any]) -> list[LabelledHair]:
+    """Hair of one mark of a truth file, and the parts of it that come back into the photo."""
+    paths = [mark.get("path") or [mark["root"], mark["tip"]]]
+    paths += [part["path"] for part in mark.get("other_parts", ())]
+    first, *others = (np.asarray(path, float) for path in paths)
+    for path in (first, *others):
+        if path.ndim != 2 or path.shape[1] != 2:
+            raise ValueError(f"a path of shape {path.shape}")
+    root_visible = mark.get("root_visible", True)
+    tip_visible = mark.get("tip_visible", not mark.get("cut_by_edge", False))
+    return [LabelledHair(first, root_visible, tip_visible), *_without_ends(others)]
+
+
+def _without_ends(paths: Sequence[NDArray[np.float64]]) -> list[LabelledHair]:
+    """Parts of shafts between edges of the photo."""
+    return [LabelledHair(path, root_visible=False, tip_visible=False) for path in paths]
 
 
 def random_crop(photo: AnnotatedPhoto, size_px: int, rng: np.random.Generator) -> Crop:
@@ -277,13 +285,13 @@ def _crosses(
 def phantom_photo(seed: int, size_px: int, rng: np.random.Generator) -> AnnotatedPhoto:
     """Draw a phantom a little larger than a crop, as a photo to cut from."""
     style = str(rng.choice(list(STYLE_SHARE), p=list(STYLE_SHARE.values())))
-    finest, coarsest = (8.0, 16.0) if style == "wide" else (3.0, 11.0)
+    finest, coarsest = (8.0, 16.0) if style == "wide" else (2.2, 12.0)
     um_per_px = float(np.exp(rng.uniform(np.log(finest), np.log(coarsest))))
     side = int(np.clip(1.25 * size_px * WORKING_UM_PER_PX / um_per_px, 64, 900))
     phantom = draw_phantom(seed, style, side, side, um_per_px)
-    hairs = tuple(
-        LabelledHair(np.asarray(h.path_px, float), h.root_visible, not h.cut_by_edge)
-        for h in phantom.hairs
-        if h.kind != "abnormal"
-    )
-    return AnnotatedPhoto(f"phantom_{seed}", phantom.pixels, phantom.um_per_px, hairs)
+    hairs = []
+    for h in phantom.hairs:
+        if h.kind != "abnormal":
+            hairs.append(LabelledHair(h.path_px, h.root_visible, h.tip_visible))
+            hairs += _without_ends([part.path_px for part in h.other_parts])
+    return AnnotatedPhoto(f"phantom_{seed}", phantom.pixels, phantom.um_per_px, tuple(hairs))

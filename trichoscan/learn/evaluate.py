@@ -8,92 +8,55 @@ them.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from PIL import Image
 
-from trichoscan.learn.labels import point_along
-from trichoscan.learn.pairing import EDGE_PX, near_edge, near_seam, pair_hairs
+from trichoscan.learn.calibration import calibration_bins, calibration_error
+from trichoscan.learn.hair_sets import (
+    Direction,
+    Truth,
+    file_of_image,
+    read_found,
+    read_paths,
+    read_table,
+    read_truth,
+)
+from trichoscan.learn.slices import hair_rows, slice_table
+from trichoscan.learn.verdict import Verdict, judge_photo, units_right
+from trichoscan.learn.worst import error_pictures, errors_of, worst
+from trichoscan.photo.read import read_photo
 from trichoscan.records import TrichoscanError
+from trichoscan.report.error_sheet import draw_error_sheet
 from trichoscan.study.store import whole_file
 
-Direction = Literal["chord", "start"]
-
-NEEDED_COLUMNS = {
-    "images.csv": ("image", "status", "width_px", "height_px", "geometry"),
-    "hairs.csv": ("image", "hair_id", "root_x_px", "root_y_px", "tip_x_px", "tip_y_px", "diameter_um"),
-}
-START_UM = 400.0
-"""Direction "start" is that of the first 0.4 mm from the root, before a long hair curves away."""
-
-
-@dataclass(frozen=True, eq=False)
-class HairSet:
-    """Hairs of one photo, found or true.
-
-    Attributes
-    ----------
-    root_px, tip_px : (K, 2) float64
-        `tip_px` is the far end of the stretch whose direction is compared.
-    diameter_um : (K,) float64
-        NaN where unknown.
-    thin : (K,) bool
-        Marked as thin in the truth.
-    ignored : (K,) bool
-        Not judged.
-    """
-
-    root_px: NDArray[np.float64]
-    tip_px: NDArray[np.float64]
-    diameter_um: NDArray[np.float64]
-    thin: NDArray[np.bool_]
-    ignored: NDArray[np.bool_]
-
-
-@dataclass(frozen=True, eq=False)
-class PhotoScore:
-    """How one photo came out.
-
-    Attributes
-    ----------
-    image, status : str
-    true_hairs, found_hairs : int
-        Hairs judged on either side.
-    hits, false_hairs, missed : int
-    thin_hairs, thin_hits : int
-    root_error_um, angle_error_deg : (M,) float64
-        Of each hit.
-    diameter_um : (L, 2) float64
-        True and measured, of the hits where both are known.
-    """
-
-    image: str
-    status: str
-    true_hairs: int
-    found_hairs: int
-    hits: int
-    false_hairs: int
-    missed: int
-    thin_hairs: int
-    thin_hits: int
-    root_error_um: NDArray[np.float64]
-    angle_error_deg: NDArray[np.float64]
-    diameter_um: NDArray[np.float64]
+DIGITS = 4
+"""Of the tables; a hair more or less of ten thousand."""
 
 
 def evaluate(
-    results: Path, truth: Path, *, seams: bool = False, direction: Direction = "chord"
+    results: Path,
+    truth: Path,
+    *,
+    seams: bool = False,
+    direction: Direction = "chord",
+    photos: Path | None = None,
+    sheet: Path | None = None,
 ) -> dict[str, float | None]:
-    """Compare RESULTS with truth; write evaluation.json and evaluation.csv into RESULTS.
+    """Compare RESULTS with truth and write what came out into RESULTS.
+
+    evaluation.json holds the figures, evaluation.csv those of each photo, evaluation_slices.csv those of
+    kinds of hair and photo (`learn.slices`), evaluation_calibration.csv how often hairs of each
+    confidence are right (`learn.calibration`).
 
     Parameters
     ----------
     results : Path
-        Folder with images.csv, hairs.csv and, for `direction` "start", geometry/.
+        Folder with images.csv, hairs.csv and geometry/.
     truth : Path
         Folder of <image stem>.json, or one that has such a folder truth/.
     seams : bool
@@ -101,6 +64,11 @@ def evaluate(
     direction : "chord" or "start"
         Compare directions from root to tip, or over the first 0.4 mm of both paths: fairer to
         long curved hairs. Where there is no path the tip is taken.
+    photos : Path or None
+        Folder of the photos; None for the folder images/ beside truth/. Where a photo is not there, how
+        light its hairs are is not told.
+    sheet : Path or None
+        PNG to write, with pictures of the worst errors.
 
     Returns
     -------
@@ -108,6 +76,9 @@ def evaluate(
         photos, true_hairs, found_hairs, precision, recall, f1 (0-1, over all hairs),
         count_bias_percent (of the total), count_error_percent (mean of the absolute error by photo),
         count_r (correlation over photos), root_error_median_um, angle_error_median_deg, thin_recall,
+        units (true ones that are judged), units_right_percent (of them, those whose number of hairs was
+        found), calibration_error (0-1), confidence_bias (mean confidence less the share right),
+        photos_without_hair, false_hairs_without_hair (found hairs a photo on these, edges and all),
         diameters, diameter_bias_um, diameter_error_um (mean absolute), diameter_slope (measured on
         true), truth_without_result (truth files of which no photo is in the results: not judged).
         None where there is nothing to compute it from.
@@ -116,177 +87,95 @@ def evaluate(
     ------
     TrichoscanError
         If a folder or table is missing or damaged, no photo has truth, two photos would be judged by
-        one truth file, or a photo is not of its truth's size.
+        one truth file, a photo is not of its truth's size, or a photo of the sheet is not there.
     """
     folder = truth / "truth" if (truth / "truth").is_dir() else truth
-    images, hairs = _read_results(results, "images.csv"), _read_results(results, "hairs.csv")
-    hairs_of = {str(image): table for image, table in hairs.groupby("image", sort=False)}
-    scores = []
-    judged_by: dict[Path, str] = {}
-    for row in images.itertuples(index=False):
-        file = _truth_file(folder, str(row.image))
-        if file is None:
-            continue
-        if file in judged_by:
-            raise TrichoscanError(
-                f"{file}: truth of both {judged_by[file]} and {row.image}: put it under the photo's folder"
-            )
-        judged_by[file] = str(row.image)
-        size_px, um_per_px, true = _read_truth(file, seams=seams, direction=direction)
-        if row.status == "ok":
-            _check_size(file, str(row.image), size_px, (str(row.width_px), str(row.height_px)))
-        table = hairs_of.get(str(row.image), hairs.iloc[:0])
-        paths = _paths(results, str(row.geometry)) if direction == "start" and row.geometry else {}
-        found = _found_hairs(table, paths, size_px, um_per_px, seams=seams)
-        scores.append(_score(str(row.image), str(row.status), found, true, um_per_px))
-    if not scores:
-        raise TrichoscanError(
-            f"{folder}: no truth for any photo of {results}: it is looked for as <image stem>.json"
-        )
-    without = set(folder.rglob("*.json")) - set(judged_by)
-    summary = summarize_scores(scores) | {"truth_without_result": len(without)}
-    _write(results, scores, summary)
+    photo_folder = photos if photos is not None else folder.parent / "images"
+    files = _truth_files(results, folder)
+    verdicts = _judge_all(results, files, seams=seams, direction=direction)
+    rows = [hair_rows(verdict, _pixels(photo_folder, verdict)) for verdict in verdicts]
+    without = set(folder.rglob("*.json")) - set(files.values())
+    summary = summarize(verdicts) | {"truth_without_result": len(without)}
+    _write(results, verdicts, summary)
+    _write_table(results / "evaluation_slices.csv", slice_table(rows))
+    _write_table(results / "evaluation_calibration.csv", calibration_bins(*_confidence(verdicts)))
+    if sheet is not None:
+        _write_sheet(sheet, verdicts, rows, photo_folder)
     return summary
 
 
-def _check_size(file: Path, image: str, true_px: tuple[int, int], measured_px: tuple[str, str]) -> None:
-    if measured_px != tuple(str(side) for side in true_px):
+def _truth_files(results: Path, folder: Path) -> dict[str, Path]:
+    """Truth file of each image of RESULTS that has one."""
+    files: dict[str, Path] = {}
+    image_of: dict[Path, str] = {}
+    for image in read_table(results, "images.csv")["image"].astype(str):
+        file = file_of_image(folder, image, ".json")
+        if file is None:
+            continue
+        if file in image_of:
+            raise TrichoscanError(
+                f"{file}: truth of both {image_of[file]} and {image}: put it under the photo's folder"
+            )
+        files[image], image_of[file] = file, image
+    if not files:
         raise TrichoscanError(
-            f"{file}: of a photo of {true_px[0]}x{true_px[1]} px, but {image} has "
+            f"{folder}: no truth for any photo of {results}: it is looked for as <image stem>.json"
+        )
+    return files
+
+
+def _judge_all(results: Path, files: dict[str, Path], *, seams: bool, direction: Direction) -> list[Verdict]:
+    hairs = read_table(results, "hairs.csv")
+    hairs_of = {str(image): table for image, table in hairs.groupby("image", sort=False)}
+    verdicts = []
+    for row in read_table(results, "images.csv").itertuples(index=False):
+        image = str(row.image)
+        if image not in files:
+            continue
+        truth = read_truth(files[image], seams=seams, direction=direction)
+        if row.status == "ok":
+            _check_size(files[image], image, truth, (str(row.width_px), str(row.height_px)))
+        paths = read_paths(results / str(row.geometry)) if row.geometry else {}
+        table = hairs_of.get(image, hairs.iloc[:0])
+        found = read_found(table, paths, truth, seams=seams, direction=direction)
+        focus = float(str(row.focus) or "nan")
+        verdicts.append(
+            judge_photo(image, str(row.status), found, truth.hairs, um_per_px=truth.um_per_px, focus=focus)
+        )
+    return verdicts
+
+
+def _check_size(file: Path, image: str, truth: Truth, measured_px: tuple[str, str]) -> None:
+    if measured_px != tuple(str(side) for side in truth.size_px):
+        raise TrichoscanError(
+            f"{file}: of a photo of {truth.size_px[0]}x{truth.size_px[1]} px, but {image} has "
             f"{measured_px[0]}x{measured_px[1]}: give the truth of the photos as they were measured"
         )
 
 
-def _read_results(results: Path, name: str) -> pd.DataFrame:
-    try:
-        table = pd.read_csv(results / name, dtype=str, keep_default_na=False)
-    except FileNotFoundError:
-        raise TrichoscanError(
-            f"{results}: no {name}: name a folder that 'trichoscan analyze' wrote"
-        ) from None
-    except (OSError, ValueError) as error:
-        raise TrichoscanError(
-            f"{results / name}: cannot be read ({error}): run 'trichoscan analyze' again"
-        ) from None
-    missing = [column for column in NEEDED_COLUMNS[name] if column not in table]
-    if missing:
-        raise TrichoscanError(
-            f"{results / name}: no column {', '.join(missing)}: run 'trichoscan analyze' again"
-        )
-    return table
+def _pixels(folder: Path, verdict: Verdict) -> NDArray[np.uint8] | None:
+    file = file_of_image(folder, verdict.image, None)
+    return None if file is None or verdict.status != "ok" else read_photo(file).pixels
 
 
-def _truth_file(folder: Path, image: str) -> Path | None:
-    """Truth of an image: under its path where stems are shared between folders, else under its stem."""
-    escaped = image[:1] == "'" and image[1:2] in tuple("=+-@")
-    path = Path(image[1:] if escaped else image)
-    candidates = (folder / path.with_suffix(".json"), folder / f"{path.stem}.json")
-    return next((file for file in candidates if file.is_file()), None)
+def _confidence(verdicts: Sequence[Verdict]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Confidence of all found hairs that are judged, and whether they are right."""
+    confidence = np.concatenate([v.found.confidence[v.found_judged] for v in verdicts])
+    return confidence, np.concatenate([v.found_right[v.found_judged] for v in verdicts])
 
 
-def _read_truth(file: Path, *, seams: bool, direction: Direction) -> tuple[tuple[int, int], float, HairSet]:
-    """Size (width, height) in px, um per px, and the hairs of a truth file."""
-    try:
-        record = json.loads(file.read_text(encoding="utf-8"))
-        size_px = (int(record["size"][0]), int(record["size"][1]))
-        um_per_px = float(record["um_per_px"])
-        marks: list[dict[str, Any]] = record["hairs"]
-        root_px = np.array([mark["root"] for mark in marks], float).reshape(-1, 2)
-        tip_px = np.array([mark["tip"] for mark in marks], float).reshape(-1, 2)
-        kinds = np.array([mark["kind"] for mark in marks], dtype=str)
-        hidden = np.array([not mark.get("root_visible", True) for mark in marks], bool)
-        diameter_um = np.array([mark.get("diameter_um") or np.nan for mark in marks], float)
-        if direction == "start":
-            paths = [np.array(mark.get("path") or [mark["root"], mark["tip"]], float) for mark in marks]
-            tip_px = np.array([point_along(path, START_UM / um_per_px) for path in paths]).reshape(-1, 2)
-            far_px = np.array([path[-1] for path in paths]).reshape(-1, 2)
-        else:
-            far_px = tip_px
-    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
-        raise TrichoscanError(
-            f"{file}: not a truth file ({error!r}): see 'trichoscan phantom --help'"
-        ) from None
-    ignored = (kinds == "abnormal") | hidden | near_edge(root_px, size_px, EDGE_PX)
-    if seams:
-        ignored |= near_seam(np.stack([root_px, far_px], 1), (size_px[0] / 2, size_px[1] / 2))
-    return size_px, um_per_px, HairSet(root_px, tip_px, diameter_um, kinds == "undersize", ignored)
-
-
-def _found_hairs(
-    table: pd.DataFrame,
-    paths: dict[int, NDArray[np.float64]],
-    size_px: tuple[int, int],
-    um_per_px: float,
-    *,
-    seams: bool,
-) -> HairSet:
-    root_px = table[["root_x_px", "root_y_px"]].astype(float).to_numpy()
-    far_px = table[["tip_x_px", "tip_y_px"]].astype(float).to_numpy()
-    tip_px = far_px.copy()
-    for index, hair_id in enumerate(table["hair_id"].astype(int)):
-        if hair_id in paths:
-            tip_px[index] = point_along(paths[hair_id], START_UM / um_per_px)
-    diameter_um = pd.to_numeric(table["diameter_um"], errors="coerce").to_numpy(float)
-    ignored = near_edge(root_px, size_px, EDGE_PX)
-    if seams:
-        ignored |= near_seam(np.stack([root_px, far_px], 1), (size_px[0] / 2, size_px[1] / 2))
-    return HairSet(root_px, tip_px, diameter_um, np.zeros(len(table), bool), ignored)
-
-
-def _paths(results: Path, geometry: str) -> dict[int, NDArray[np.float64]]:
-    """Path of each hair_id from a photo's GeoJSON."""
-    try:
-        features = json.loads((results / geometry).read_text(encoding="utf-8"))["features"]
-    except (OSError, ValueError, KeyError) as error:
-        raise TrichoscanError(
-            f"{results / geometry}: cannot be read ({error!r}): analyze the photos again"
-        ) from None
-    lines = [feature for feature in features if feature["geometry"]["type"] == "LineString"]
-    return {line["properties"]["hair_id"]: np.array(line["geometry"]["coordinates"], float) for line in lines}
-
-
-def _vectors(hairs: HairSet) -> NDArray[np.float64]:
-    """(K, 2, 2) root and far end."""
-    return np.stack([hairs.root_px, hairs.tip_px], 1)
-
-
-def _score(image: str, status: str, found: HairSet, true: HairSet, um_per_px: float) -> PhotoScore:
-    pairs = pair_hairs(_vectors(found), _vectors(true), um_per_px)
-    rows, columns = pairs.found, pairs.true
-    judged = ~true.ignored[columns]
-    unpaired_found = np.setdiff1d(np.flatnonzero(~found.ignored), rows)
-    unpaired_true = np.setdiff1d(np.flatnonzero(~true.ignored), columns)
-    diameters = np.column_stack([true.diameter_um[columns], found.diameter_um[rows]])[judged]
-    return PhotoScore(
-        image=image,
-        status=status,
-        true_hairs=int(np.count_nonzero(~true.ignored)),
-        found_hairs=int(np.count_nonzero(~found.ignored)),
-        hits=int(np.count_nonzero(judged)),
-        false_hairs=len(unpaired_found),
-        missed=len(unpaired_true),
-        thin_hairs=int(np.count_nonzero(true.thin & ~true.ignored)),
-        thin_hits=int(np.count_nonzero(true.thin[columns] & judged)),
-        root_error_um=pairs.root_error_um[judged],
-        angle_error_deg=pairs.angle_error_deg[judged],
-        diameter_um=diameters[np.isfinite(diameters).all(axis=1)],
-    )
-
-
-def summarize_scores(scores: list[PhotoScore]) -> dict[str, float | None]:
+def summarize(verdicts: Sequence[Verdict]) -> dict[str, float | None]:
     """Figures over all photos; their names and meaning are those of `evaluate`."""
-    true = np.array([score.true_hairs for score in scores], float)
-    found = np.array([score.found_hairs for score in scores], float)
-    hits = sum(score.hits for score in scores)
-    false_hairs, missed = sum(score.false_hairs for score in scores), sum(score.missed for score in scores)
+    true = np.array([np.count_nonzero(v.true_judged) for v in verdicts], float)
+    # judged by their own place, so that a count does not depend on what is paired
+    found = np.array([np.count_nonzero(~v.found.ignored) for v in verdicts], float)
+    hits, missed, false_hairs = (sum(some) for some in zip(*(outcomes(v) for v in verdicts), strict=True))
     some = true > 0
-    varied = len(scores) > 1 and np.ptp(true) > 0 and np.ptp(found) > 0
+    varied = len(verdicts) > 1 and np.ptp(true) > 0 and np.ptp(found) > 0
     bias = _ratio(float(found.sum() - true.sum()), float(true.sum()))
-    diameters = np.vstack([score.diameter_um for score in scores])
-    error_um = diameters[:, 1] - diameters[:, 0]
-    sloped = len(diameters) > 2 and np.ptp(diameters[:, 0]) > 0
+    thin = np.concatenate([v.true_hit[v.true.thin & v.true_judged] for v in verdicts])
     return {
-        "photos": len(scores),
+        "photos": len(verdicts),
         "true_hairs": int(true.sum()),
         "found_hairs": int(found.sum()),
         "precision": _ratio(hits, hits + false_hairs),
@@ -297,9 +186,53 @@ def summarize_scores(scores: list[PhotoScore]) -> dict[str, float | None]:
         if some.any()
         else None,
         "count_r": float(np.corrcoef(found, true)[0, 1]) if varied else None,
-        "root_error_median_um": _median([score.root_error_um for score in scores]),
-        "angle_error_median_deg": _median([score.angle_error_deg for score in scores]),
-        "thin_recall": _ratio(sum(s.thin_hits for s in scores), sum(s.thin_hairs for s in scores)),
+        "root_error_median_um": _median([v.pairs.root_error_um[_judged_pairs(v)] for v in verdicts]),
+        "angle_error_median_deg": _median([v.pairs.angle_error_deg[_judged_pairs(v)] for v in verdicts]),
+        "thin_recall": float(thin.mean()) if len(thin) else None,
+        **_units_and_confidence(verdicts),
+        **_diameters(verdicts),
+    }
+
+
+def outcomes(verdict: Verdict) -> tuple[int, int, int]:
+    """Hits, missed and false hairs of a photo."""
+    hits = int(np.count_nonzero(verdict.true_hit))
+    missed = int(np.count_nonzero(verdict.true_judged)) - hits
+    return hits, missed, int(np.count_nonzero(verdict.found_judged & ~verdict.found_right))
+
+
+def _judged_pairs(verdict: Verdict) -> NDArray[np.bool_]:
+    return verdict.true_judged[verdict.pairs.true]
+
+
+def _units_and_confidence(verdicts: Sequence[Verdict]) -> dict[str, float | None]:
+    right, units = (sum(some) for some in zip(*(units_right(v) for v in verdicts), strict=True))
+    share = _ratio(right, units)
+    confidence, is_right = _confidence(verdicts)
+    known = np.isfinite(confidence)
+    bare = [len(v.found) for v in verdicts if (v.true.unit < 0).all() and v.status == "ok"]
+    return {
+        "units": units,
+        "units_right_percent": None if share is None else 100 * share,
+        "calibration_error": calibration_error(calibration_bins(confidence, is_right)),
+        "confidence_bias": float((confidence - is_right)[known].mean()) if known.any() else None,
+        "photos_without_hair": len(bare),
+        "false_hairs_without_hair": float(np.mean(bare)) if bare else None,
+    }
+
+
+def _diameters(verdicts: Sequence[Verdict]) -> dict[str, float | None]:
+    both = [
+        np.column_stack([v.true.diameter_um[v.pairs.true], v.found.diameter_um[v.pairs.found]])[
+            _judged_pairs(v)
+        ]
+        for v in verdicts
+    ]
+    diameters = np.vstack(both)
+    diameters = diameters[np.isfinite(diameters).all(axis=1)]
+    error_um = diameters[:, 1] - diameters[:, 0]
+    sloped = len(diameters) > 2 and np.ptp(diameters[:, 0]) > 0
+    return {
         "diameters": len(diameters),
         "diameter_bias_um": float(error_um.mean()) if len(diameters) else None,
         "diameter_error_um": float(np.abs(error_um).mean()) if len(diameters) else None,
@@ -316,18 +249,41 @@ def _median(arrays: list[NDArray[np.float64]]) -> float | None:
     return float(np.median(values)) if len(values) else None
 
 
-def _write(results: Path, scores: list[PhotoScore], summary: dict[str, float | None]) -> None:
+NOT_OF_ONE_PHOTO = ("photos", "count_r", "diameters", "photos_without_hair", "calibration_error")
+
+
+def _write(results: Path, verdicts: Sequence[Verdict], summary: dict[str, float | None]) -> None:
     with whole_file(results / "evaluation.json") as temporary:
         temporary.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     rows = []
-    for score in scores:
-        alone = summarize_scores([score])
-        counts = {name: getattr(score, name) for name in ("image", "status", "hits", "false_hairs", "missed")}
-        shown = {
-            name: value for name, value in alone.items() if name not in ("photos", "count_r", "diameters")
+    for verdict in verdicts:
+        hits, missed, false_hairs = outcomes(verdict)
+        counts = {
+            "image": verdict.image,
+            "status": verdict.status,
+            "hits": hits,
+            "false_hairs": false_hairs,
+            "missed": missed,
         }
-        rows.append(
-            counts | {name: None if value is None else round(value, 4) for name, value in shown.items()}
-        )
-    with whole_file(results / "evaluation.csv") as temporary:
-        pd.DataFrame(rows).to_csv(temporary, index=False, lineterminator="\r\n")
+        alone = summarize([verdict])
+        rows.append(counts | {name: value for name, value in alone.items() if name not in NOT_OF_ONE_PHOTO})
+    _write_table(results / "evaluation.csv", pd.DataFrame(rows))
+
+
+def _write_table(file: Path, table: pd.DataFrame) -> None:
+    with whole_file(file) as temporary:
+        table.round(DIGITS).to_csv(temporary, index=False, lineterminator="\r\n")
+
+
+def _write_sheet(file: Path, verdicts: list[Verdict], rows: list[pd.DataFrame], folder: Path) -> None:
+    def read(image: str) -> NDArray[np.uint8]:
+        photo = file_of_image(folder, image, None)
+        if photo is None:
+            raise TrichoscanError(f"{folder}: no photo {image}: name the photos' folder with --photos")
+        return read_photo(photo).pixels
+
+    errors = [error for v, table in zip(verdicts, rows, strict=True) for error in errors_of(v, table)]
+    pictures = error_pictures(worst(errors), {v.image: v for v in verdicts}, read)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(file) as temporary:
+        Image.fromarray(draw_error_sheet(pictures)).save(temporary, "PNG")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,12 +11,17 @@ from scipy.optimize import linear_sum_assignment
 
 from trichoscan.match.constellation import Constellation
 from trichoscan.match.deform import Deformation, Prior, fit_deformation
-from trichoscan.match.vote import Similarities
+from trichoscan.match.vote import Similarities, distinct
 
 Floats = NDArray[np.float64]
 
 SEEN_AGAIN = 0.6
 """Share of hairs in the common field that the other visit shows again: two thirds stay, most are found."""
+UNIT_AGAIN = 0.7
+"""The same of units, of which one hair is enough: 0.79 for units of Han Chinese size whose hairs are seen
+again at that share, less where a unit is a mistake of detection; our estimate."""
+AREA_STEPS = 24
+"""Points along either side of the photo by which the common field is measured for the evidence."""
 SAME_UNIT_PER_UM2 = 2e-5
 """Density of roots about another root of the same unit: some two within 0.2 mm. Where one hair of a unit
 fell on a root by chance, the second does so easily; it must not count as a second coincidence."""
@@ -66,7 +72,7 @@ class Fit:
 def close_in(
     rough: Similarities, baseline: Constellation, followup: Constellation, number: int
 ) -> Similarities:
-    """Refine similarities by expectation and maximization; the best `number` by likelihood, best first."""
+    """Refine similarities by expectation and maximization; the best `number` that differ, best first."""
     x, y = baseline.roots_um, followup.roots_um
     if not len(rough) or not len(x) or not len(y):
         return rough
@@ -79,9 +85,10 @@ def close_in(
     at = np.einsum("nij,kj->nki", linear, x) + shift[:, None]
     gain = np.log1p(_ratio(at, y, CLOSING_UM[-1], density).sum(2)) + np.log(1 - SEEN_AGAIN)
     score = (gain * followup.visible(at)).sum(1)
-    best = np.argsort(-score, kind="stable")[:number]
+    best = np.argsort(-score, kind="stable")
     turn = np.arctan2(linear[best, 1, 0], linear[best, 0, 0])
-    return Similarities(turn, np.log(np.hypot(linear[best, 0, 0], linear[best, 1, 0])), shift[best])
+    closed = Similarities(turn, np.log(np.hypot(linear[best, 0, 0], linear[best, 1, 0])), shift[best])
+    return closed.take(distinct(closed, baseline.field_um, number))
 
 
 def _ratio(at: Floats, y: Floats, sd: float, density: float) -> Floats:
@@ -167,20 +174,53 @@ def pair_up(at: Floats, sd_um: Floats, followup: Constellation) -> NDArray[np.in
 
 
 def _evidence(fit: Fit, baseline: Constellation, followup: Constellation, prior: Prior) -> float:
-    """Log likelihood ratio of one site, so aligned, against two sites whose units lie as they fall."""
+    """Log likelihood ratio of one site, so aligned, against two sites whose units lie as they fall.
+
+    Units are what chance scatters: of the hairs of a pair of units, the first counts as a coincidence of
+    two units, the others as coincidences within a unit. Units that the other photo should show and does
+    not speak against the alignment, in either photo.
+    """
     pairs = fit.pairs
     at = baseline.roots_um @ fit.linear.T + fit.shift_um
     seen = followup.roots_um[pairs[:, 1]] - at[pairs[:, 0]]
     together = fit_deformation(at[pairs[:, 0]], seen, prior).log_likelihood
-    units = len(np.unique(followup.unit))
-    per_um2 = units / (followup.usable_mm2 * 1e6)
-    _, first = np.unique(followup.unit[pairs[:, 1]], return_index=True)
-    _, first_too = np.unique(baseline.unit[pairs[:, 0]], return_index=True)
-    fresh = np.intersect1d(first, first_too)
-    by_chance = len(fresh) * np.log(per_um2) + (len(pairs) - len(fresh)) * np.log(SAME_UNIT_PER_UM2)
-    back = np.linalg.inv(fit.linear).T
-    shown = int(followup.visible(fit.apply(baseline.roots_um)).sum())
-    shown_back = int(baseline.visible((followup.roots_um - fit.shift_um) @ back).sum())
-    misses = max(shown - len(pairs), 0) + max(shown_back - len(pairs), 0)
-    agreed = len(pairs) * np.log(SEEN_AGAIN) + misses * np.log(1 - SEEN_AGAIN)
-    return float(together - by_chance + agreed + SEEN_AGAIN * shown_back)
+    back = (followup.roots_um - fit.shift_um) @ np.linalg.inv(fit.linear).T
+    missing = _unseen(baseline.unit, followup.visible(fit.apply(baseline.roots_um)), pairs[:, 0])
+    missing_too = _unseen(followup.unit, baseline.visible(back), pairs[:, 1])
+    units_per_um2 = len(np.unique(followup.unit)) / (followup.usable_mm2 * 1e6)
+    fresh = _first_of_both_units(baseline.unit[pairs[:, 0]], followup.unit[pairs[:, 1]])
+    within = len(pairs) - fresh
+    coincidence = fresh * np.log(UNIT_AGAIN / units_per_um2) + within * np.log(SEEN_AGAIN / SAME_UNIT_PER_UM2)
+    misses = (missing.units + missing_too.units) * np.log(1 - UNIT_AGAIN)
+    misses += (missing.hairs + missing_too.hairs) * np.log(1 - SEEN_AGAIN)
+    expected = UNIT_AGAIN * units_per_um2 * _shared_um2(fit, baseline, followup)
+    return float(together + coincidence + misses + expected)
+
+
+class _Missing(NamedTuple):
+    """Units none of whose hairs found a partner; hairs without a partner in units that have one."""
+
+    units: int
+    hairs: int
+
+
+def _unseen(unit: NDArray[np.int64], shown: NDArray[np.bool_], paired: NDArray[np.int64]) -> _Missing:
+    alone = shown.copy()
+    alone[paired] = False
+    known = np.isin(unit, unit[paired])
+    return _Missing(len(np.unique(unit[alone & ~known])), int((alone & known).sum()))
+
+
+def _first_of_both_units(unit: NDArray[np.int64], other: NDArray[np.int64]) -> int:
+    """Pairs that are the first of their unit in both photos: no more than there are units in either."""
+    _, first = np.unique(unit, return_index=True)
+    _, first_too = np.unique(other, return_index=True)
+    return len(np.intersect1d(first, first_too))
+
+
+def _shared_um2(fit: Fit, baseline: Constellation, followup: Constellation) -> float:
+    """Area of the follow-up photo in which both photos show roots."""
+    steps = (np.arange(AREA_STEPS) + 0.5) / AREA_STEPS - 0.5
+    at = np.stack(np.meshgrid(steps, steps), -1).reshape(-1, 2) * baseline.field_um
+    both = baseline.visible(at) & followup.visible(at @ fit.linear.T + fit.shift_um)
+    return float(both.mean() * np.prod(baseline.field_um) * np.linalg.det(fit.linear))

@@ -134,26 +134,18 @@ def unit_numbers(
 ) -> tuple[Ints, Ints]:
     """Unit of every hair; one found again joins the unit where its partner's neighbours stand."""
     known = baseline.unit_of_hair, followup.unit_of_hair
-    pairs = [(m.baseline, m.followup) for m in matches if m.kind == "matched"]
+    pairs = [(m.baseline, m.followup) for m in matches if m.baseline is not None and m.followup is not None]
     units = []
     for side in (0, 1):
-        unit = np.concatenate([known[side], np.full(len(hairs[side]) - len(known[side]), -1)]).astype(
-            np.int64
-        )
-        other = known[1 - side]
+        own, other = known[side], known[1 - side]
+        fresh = np.full(len(hairs[side]) - len(own), -1, np.int64)
+        unit = np.concatenate([own, fresh]).astype(np.int64)
+        detected = [e for e in pairs if e[side] < len(own) and e[1 - side] < len(other)]
         for ends in pairs:
             mine, theirs = ends[side], ends[1 - side]
-            if mine is None or theirs is None or mine < len(known[side]):
+            if mine < len(own):
                 continue
-            mates = [
-                unit[e[side]]
-                for e in pairs
-                if e[side] is not None
-                and e[side] < len(known[side])
-                and e[1 - side] < len(other)
-                and theirs < len(other)
-                and other[e[1 - side]] == other[theirs]
-            ]
+            mates = [own[e[side]] for e in detected if other[e[1 - side]] == other[theirs]]
             unit[mine] = np.bincount(mates).argmax() if mates else unit.max(initial=-1) + 1
         units.append(unit)
     return units[0], units[1]
@@ -195,11 +187,12 @@ def match_units(
         found.append(
             Match("matched", int(u), int(v), distance, float(1 - apart[u, v]), inside(alignment, middle))
         )
-    for side, kind in ((0, "lost"), (1, "new")):
+    kinds: tuple[MatchKind, MatchKind] = ("lost", "new")
+    for side, kind in enumerate(kinds):
         gone: dict[int, list[float]] = {}
         for m in matches:
-            if m.kind == kind:
-                index = m.baseline if side == 0 else m.followup
+            index = m.baseline if side == 0 else m.followup
+            if m.kind == kind and index is not None:
                 gone.setdefault(int(units[side][index]), []).append(m.probability)
         for unit, probabilities in sorted(gone.items()):
             if agreed.sum(1 - side)[unit] == 0 and inside(alignment, centres[side][unit]):

@@ -7,6 +7,7 @@ are voted for (`vote`), the best are grown into pairs of roots and a smooth map 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import cv2
@@ -28,6 +29,10 @@ GROWN = 6
 KNOWN_LOG_SCALE_SD, FREE_LOG_SCALE_SD = 0.04, 0.15
 LEAST_CONFIDENCE = 0.999
 """Below this a pair is refused."""
+SURE_EVIDENCE = 40.0
+"""Below this, in nats, it is looked whether the photos fit better mirrored. Two units of a photo lie on each
+other's mirror images after a turn, so that a mirrored photo agrees with itself here and there as if by
+more coincidences than there are: up to some ten nats are to be expected of it (our estimate)."""
 FEWEST_HAIRS = 6
 """With a visible root on each photo: fewer cannot tell a site from another."""
 LEAST_OVERLAP = 0.1
@@ -62,14 +67,16 @@ def register(baseline: Analysis, followup: Analysis) -> Alignment:
     if few:
         return _refused(baseline, few)
     fits = _search(first, second, known)
-    best, confidence = fits[0], _confidence(fits, first)
+    best = fits[0]
+    mirrored = _search(first, _mirrored(second), known) if best.evidence < SURE_EVIDENCE else []
+    confidence = _confidence(fits, first, mirrored)
     chance = -best.evidence / np.log(10)
     if confidence < LEAST_CONFIDENCE:
-        return _refused(baseline, _why(fits, first, second, known), chance, confidence)
+        return _refused(baseline, _why(fits, mirrored, first, second, known), chance, confidence)
     alignment = _alignment(best, first, second, baseline, followup, chance, confidence)
-    areas = [np.count_nonzero(baseline.counting_mask), np.count_nonzero(followup.counting_mask)]
-    areas[1] = round(areas[1] / alignment.scale**2)
-    share = np.count_nonzero(alignment.overlap_mask) / max(min(areas), 1)
+    area = float(np.count_nonzero(baseline.counting_mask))
+    later_area = float(np.count_nonzero(followup.counting_mask)) / alignment.scale**2
+    share = float(np.count_nonzero(alignment.overlap_mask)) / max(min(area, later_area), 1.0)
     if share < LEAST_OVERLAP:
         why = f"the photos share only {100 * share:.0f} % of the counting area; photograph the same place"
         return _refused(baseline, why, chance, confidence)
@@ -99,13 +106,19 @@ def _search(first: Constellation, second: Constellation, known: bool) -> list[Fi
     return sorted(fits, key=lambda fit: -fit.evidence)
 
 
-def _confidence(fits: list[Fit], first: Constellation) -> float:
-    """Probability of the best against two sites, as likely before, and against its rivals."""
+def _mirrored(stars: Constellation) -> Constellation:
+    """The photo's left for its right; directions are not turned with it."""
+    return replace(stars, roots_um=stars.roots_um * [-1, 1], usable_mask=stars.usable_mask[:, ::-1])
+
+
+def _confidence(fits: list[Fit], first: Constellation, mirrored: Sequence[Fit] = ()) -> float:
+    """Probability of the best against two sites, as likely before, against its rivals and mirrored ones."""
     best = fits[0]
     if not np.isfinite(best.evidence):
         return 0.0
     at = first.roots_um[best.pairs[:, 0]]
     against = [-best.evidence]
+    against += [fit.evidence - best.evidence for fit in mirrored[:1]]
     for fit in fits[1:]:
         apart = np.hypot(*(fit.apply(at) - best.apply(at)).T)
         if np.isfinite(fit.evidence) and np.median(apart) > ANOTHER_UM:
@@ -113,19 +126,22 @@ def _confidence(fits: list[Fit], first: Constellation) -> float:
     return float(1 / (1 + np.exp(np.minimum(against, 50.0)).sum()))
 
 
-def _why(fits: list[Fit], first: Constellation, second: Constellation, known: bool) -> str:
+def _why(
+    fits: list[Fit], mirrored: list[Fit], first: Constellation, second: Constellation, known: bool
+) -> str:
     """Reason of a refusal."""
+    if mirrored and _confidence(mirrored, first, fits) >= LEAST_CONFIDENCE:
+        return "the photos fit only if one of them is mirrored: find out which, and mirror it back"
     if known:
         free = _search(first, second, False)
         if _confidence(free, first) >= LEAST_CONFIDENCE:
             scale = float(np.sqrt(np.linalg.det(free[0].linear)))
             return f"the photos fit only with the scale off by a factor of {scale:.2f}: check their um_per_px"
-    pairs = len(fits[0].pairs)
-    if np.exp(min(fits[0].evidence, 50.0)) / (1 + np.exp(min(fits[0].evidence, 50.0))) >= LEAST_CONFIDENCE:
+    if 1 / (1 + np.exp(-np.clip(fits[0].evidence, -50, 50))) >= LEAST_CONFIDENCE:
         return "two alignments fit about equally well"
     return (
-        f"no alignment stands out from chance (best: {pairs} roots agree): another site, or too little of it "
-        "on both photos"
+        f"no alignment stands out from chance (best: {len(fits[0].pairs)} roots agree): another site, or too "
+        "little of it on both photos"
     )
 
 
@@ -198,10 +214,9 @@ def _overlap(
     there = cv2.remap(
         followup.counting_mask.astype(np.uint8), at, None, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT
     )
+    x, y = np.meshgrid(*(np.arange(n, dtype=np.float32) / GRID_STEP_PX for n in (width, height)))
     sd = cv2.remap(
-        aligned.sd_px.astype(np.float32),
-        *(np.meshgrid(*(np.arange(n, dtype=np.float32) / GRID_STEP_PX for n in (width, height)))),
-        cv2.INTER_LINEAR,
+        aligned.sd_px.astype(np.float32), x.astype(np.float32), y.astype(np.float32), cv2.INTER_LINEAR
     )
     return np.asarray(baseline.counting_mask & (there > 0) & (sd <= largest_sd_px), np.bool_)
 

@@ -102,7 +102,7 @@ def vote(
     table = np.concatenate(found)
     table = table[np.argsort(-table[:, 0], kind="stable")][: 12 * number]
     best = Similarities(table[:, 1], table[:, 2], table[:, 3:])
-    return best.take(_distinct(best, baseline.field_um, number))
+    return best.take(distinct(best, baseline.field_um, number))
 
 
 def _voters(stars: Constellation) -> tuple[Floats, Floats]:
@@ -138,7 +138,7 @@ def _peaks(shifts: Floats, weights: Floats, limit: float, turn: float, log_scale
     return np.column_stack([score[y, x], turn * same, log_scale * same, shift])
 
 
-def _distinct(ranked: Similarities, field_um: Floats, number: int) -> NDArray[np.intp]:
+def distinct(ranked: Similarities, field_um: Floats, number: int) -> NDArray[np.intp]:
     """First `number` that differ: no two take the field's corners to within two cells of each other."""
     corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * field_um / 3
     at = ranked.apply(corners)

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from trichoscan.measure.distribution import describe_diameters
 from trichoscan.records import Analysis, Estimate, Hair, TargetArea
 
 GUARD_UM = 150.0
@@ -116,14 +117,18 @@ def hair_kind(diameter_um: float | None, vellus_below_um: float) -> Literal["ter
     return "vellus" if diameter_um < vellus_below_um else "terminal"
 
 
-def summarize(analysis: Analysis, vellus_below_um: float = 30.0) -> dict[str, float | int | None]:
-    """Numeric columns of images.csv from `hair_count` to `mean_unit_spacing_um`.
+def summarize(
+    analysis: Analysis, vellus_below_um: float = 30.0, intermediate_below_um: float = 60.0
+) -> dict[str, float | int | None]:
+    """Numeric columns of images.csv that come from the hairs.
 
     Parameters
     ----------
     analysis : Analysis
     vellus_below_um : float
         Hairs thinner than this are vellus.
+    intermediate_below_um : float
+        Terminal hairs thinner than this are also counted as intermediate.
 
     Returns
     -------
@@ -138,6 +143,7 @@ def summarize(analysis: Analysis, vellus_below_um: float = 30.0) -> dict[str, fl
     def per_cm2(number: float) -> float | None:
         return None if area_cm2 is None else number / area_cm2
 
+    low, high = with_scale_error(count, analysis.um_per_px_cv)
     units, size = _counted_units(analysis)
     diameters = _diameters(analysis, vellus_below_um)
     mean_um = diameters["mean_diameter_um"]
@@ -145,8 +151,8 @@ def summarize(analysis: Analysis, vellus_below_um: float = 30.0) -> dict[str, fl
     return {
         "hair_count": int(count.value),
         "hair_density_per_cm2": per_cm2(count.value),
-        "hair_density_low": per_cm2(count.low),
-        "hair_density_high": per_cm2(count.high),
+        "hair_density_low": per_cm2(low),
+        "hair_density_high": per_cm2(high),
         "unit_count": len(units),
         "unit_density_per_cm2": per_cm2(len(units)),
         "hairs_per_unit": float(size.mean()) if size.size else None,
@@ -155,7 +161,27 @@ def summarize(analysis: Analysis, vellus_below_um: float = 30.0) -> dict[str, fl
         "cumulative_thickness_mm_per_cm2": None if thickness_mm is None else per_cm2(thickness_mm),
         **{name: diameters[name] for name in KIND_COLUMNS},
         "mean_unit_spacing_um": _mean_spacing_um(analysis),
+        **describe_diameters(analysis, vellus_below_um, intermediate_below_um),
     }
+
+
+def with_scale_error(count: Estimate, um_per_px_cv: float) -> tuple[float, float]:
+    """Interval of a count that is to be divided by an area: the scale's error enters twice, squared.
+
+    Parameters
+    ----------
+    count : Estimate
+    um_per_px_cv : float
+        Relative standard error of the scale.
+
+    Returns
+    -------
+    low, high : float
+        Each end moved out in squares with 1.96 x 2 cv of the count.
+    """
+    by_scale = NORMAL_95 * 2 * um_per_px_cv * count.value
+    low = max(count.value - float(np.hypot(count.value - count.low, by_scale)), 0.0)
+    return low, count.value + float(np.hypot(count.high - count.value, by_scale))
 
 
 DIAMETER_COLUMNS = ("mean_diameter_um", "mean_diameter_se_um", "median_diameter_um", "sd_diameter_um")
@@ -180,7 +206,11 @@ def _diameters(analysis: Analysis, vellus_below_um: float) -> dict[str, float | 
     terminal = len(um) - vellus
     return {
         "mean_diameter_um": float(um.mean()),
-        "mean_diameter_se_um": max(own_error, 0.0 if sd is None else sd / len(um) ** 0.5),
+        "mean_diameter_se_um": float(
+            np.hypot(
+                max(own_error, 0.0 if sd is None else sd / len(um) ** 0.5), um.mean() * analysis.um_per_px_cv
+            )
+        ),
         "median_diameter_um": float(np.median(um)),
         "sd_diameter_um": sd,
         "terminal_count": terminal,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,14 +26,68 @@ SIGN_SHARE = {
 }
 """How many photos have each sign burnt in; the first four as one microscope does, others our choice."""
 
-WARM_SHARE = 0.5
-"""How many white balances take the lamps' blue haze for white: skin turns olive where there is none."""
-
 SMALLEST_WITH_SIGNS_PX = 400
 """Smaller photos carry no scales and signs: they would fill them."""
 
+SCALE_SHARE = 0.03
+"""How many photos show a ruler on the skin, and how many a scale etched into the optics; our choice."""
+
+MAGNIFIED = (70, 5.54)
+"""Magnification that the photos of data/fdu state, and their scale in um per px (field.md)."""
+
+# Lamps. Colours and levels are natural logarithms of gain (R, G, B); by eye and by the statistics of
+# benchmarks/lifelikeness.py beside photos of data/fdu and data/other, without the held-out ones.
+LIGHT_TINT_SD = np.array([0.04, 0.015, 0.06])
+"""White balance from photo to photo."""
+WARM_SHARE = 0.5
+"""How many white balances take the lamps' blue haze for white: skin turns olive where there is none."""
+WARM_TINT = np.array([-0.04, 0.0, -0.09])
+LIGHT_SLOPE = np.array([-0.03, 0.0, 0.15])
+"""What one SD of `_slope_of_light` adds: these lamps are bluer on one side."""
+UNEVEN_SD, LEVEL_SD = 0.1, 0.12
+"""Of the light within a photo, and from photo to photo."""
+RIM_TINT, RIM_TINT_SD = np.array([-0.1, -0.12, 0.15]), 0.04
+VIGNETTE, WIDE_VIGNETTE = 0.15, (0.5, 1.8)
+"""Mean loss in the corners, and its range in wide photos through a tube."""
+RING_LAMP_SHARE, BLOBS = 0.3, 0.25
+"""Share of ring lamps, and mean number of reflections; our choice."""
 POLARIZED_SHARE = 0.12
 """How many photos are taken through crossed polarizers, which take the skin's gloss away; our choice."""
+GLARE, GLINT, HAZE = (0.25, 0.8), (0.2, 0.75), (4.0, 0.036)
+"""Ranges of the reflection's strength and of a facet's linear light; shape and scale of the haze's gamma."""
+GLOSS_TINT, GLOSS_TINT_SD = np.array([-0.28, -0.13, 0.28]), np.array([0.1, 0.05, 0.12])
+"""Of hair and skin alike: bluish white beside skin."""
+LAMP_SLOPE, GLINT_SPREAD = (0.28, 0.5), (0.03, 0.085)
+"""Slopes (tangents); diodes stand 30-50 degrees off the axis."""
+CURVATURE, TILT_SD = (0.1, 0.5), 0.24
+"""Slopes of the skin in the opening."""
+
+# Lens and what lies before it; our choice beside the same photos.
+APERTURE_SHARE, APERTURE, APERTURE_EDGE = 0.04, (0.75, 1.1), (0.02, 0.1, 0.3)
+"""How many photos but the wide ones show a round opening; its radius and edge in half diagonals."""
+OFF_CENTRE_SD = 0.06
+BLUR_PX, LEAST_BLUR_PX = (3.0, 0.2), 0.4
+"""Shape and scale of the gamma, px, on top of the least."""
+EDGE_BLUR_PX, FRINGE_PX = (0.0, 0.0, 1.5, 3.0), (0.0, 0.5, 1.2)
+MOTION_SHARE, MOTION_SD_PX = 0.12, 2.5
+FOCUS_TILT_SHARE, FOCUS_TILT_SD = 0.6, 0.5
+BUBBLE_SHARE, BUBBLES, FILM_EDGE_SHARE = 0.06, 4, 0.03
+DUST_SHARE, DUST, MOST_FLARE = 0.3, 1.5, 0.03
+
+# Sensor and what the camera makes of its picture; noise in sRGB grey levels, see `sensor.sense`.
+NOISE, LEAST_NOISE, MOST_NOISE = (3.0, 0.9), 0.7, 6.0
+"""Shape and scale of the gamma, and bounds."""
+DEMOSAICING_SHARE = (0.5, 0.35, 0.15)
+CHROMA_BLUR_PX = (0.0, 0.0, 1.0)
+EXPOSURE, EXPOSURE_SD, EXPOSURE_SHARE = 0.245, 0.1, (0.5, 0.9, 1.0)
+"""Linear light aimed at (median of data/fdu), SD of its logarithm, how far it is reached."""
+SHARPEN, SHARPEN_SHARE, SHARPEN_PX = (
+    (0.0, 0.2, 0.4, 0.8, 1.5),
+    (0.25, 0.25, 0.25, 0.17, 0.08),
+    (0.9, 1.3, 2.0),
+)
+WIDE_GREY_SHARE = 0.5
+POOR_JPEG_SHARE, POOR_JPEG, GOOD_JPEG = 0.25, (35, 75), (75, 97)
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +172,13 @@ class Camera:
     burnt_in : tuple of str
         Keys of `SIGN_SHARE`.
     seed : int
-        Of the sensor's noise and the burnt-in text.
+        Of the sensor's noise and what else is new in each photo.
+    signs_seed : int
+        Of what the burnt-in text says of patient and device: kept from visit to visit.
+    magnification : int
+        What the device says of itself; kept from visit to visit.
+    date : str
+        Of the photo, for burnt-in text; empty for any.
     stretch : Stretch or None
         How the skin is drawn out under the lens; None where it lies as it grew.
     """
@@ -169,6 +230,9 @@ class Camera:
     jpeg_quality: int
     burnt_in: tuple[str, ...]
     seed: int
+    signs_seed: int
+    magnification: int
+    date: str = ""
     stretch: Stretch | None = None
 
     def to_px(self, points_um: Floats) -> Floats:
@@ -190,62 +254,88 @@ def draw_camera(
     """Draw a camera as it goes with the style of photo."""
     wide = style == "wide"
     large = min(width_px, height_px) >= SMALLEST_WITH_SIGNS_PX
-    warm = np.array([-0.04, 0.0, -0.09]) * float(rng.random() < WARM_SHARE)
-    tint = np.exp(rng.normal(0, [0.04, 0.015, 0.06]) + warm)
-    light = np.exp(rng.normal(0, 0.1, (4, 4, 1)) + _slope_of_light(rng) * [-0.04, 0.0, 0.2])
-    burnt_in = _draw_burnt_in(width_px, height_px, rng)
+    seed, signs_seed = (int(s) for s in rng.integers(2**31, size=2))
     camera = Camera(
         width_px=width_px,
         height_px=height_px,
         um_per_px=um_per_px,
         turn_rad=0.0,
         centre_um=np.zeros(2),
-        light=(light * tint * np.exp(rng.normal(0, 0.12))).astype(np.float32),
-        vignette=float(rng.uniform(0.5, 1.8) if wide else rng.exponential(0.15)),
-        aperture=float(rng.uniform(0.75, 1.1) if wide or rng.random() < 0.04 else 2.0),
-        aperture_edge=float(rng.choice([0.02, 0.1, 0.3])),
-        lens_centre=rng.normal(0, 0.06, 2),
-        rim_tint=(rng.uniform(0, 1) * np.array([-0.12, -0.16, 0.2]) + rng.normal(0, 0.05, 3)).astype(
-            np.float32
-        ),
-        lamp_rad=float(rng.uniform(0, 2 * np.pi)),
-        ring_lamp=bool(rng.random() < 0.3),
-        blur_px=float(rng.gamma(3.0, 0.2) + 0.4),
-        edge_blur_px=float(rng.choice([0.0, 0.0, 1.5, 3.0])),
-        fringe_px=float(rng.choice([0.0, 0.5, 1.2])),
-        motion_px=rng.normal(0, 2.5, 2) * (rng.random() < 0.12),
-        noise=float(min(rng.gamma(3.0, 0.8) + 0.5, 5.0)),
-        demosaicing=str(rng.choice([*DEMOSAICING, "none"], p=[0.5, 0.35, 0.15])),
-        bayer_shifted=bool(rng.random() < 0.5),
-        chroma_blur_px=float(rng.choice([0.0, 1.0, 2.0])),
-        exposure=float(np.exp(rng.normal(np.log(0.245), 0.1))),
-        exposure_share=float(rng.choice([0.5, 0.9, 1.0])),
-        focus_tilt=rng.normal(0, 0.5, 2) * (rng.random() < 0.6),
-        sharpen=float(rng.choice([0.0, 0.2, 0.4, 0.8, 1.5], p=[0.25, 0.25, 0.25, 0.17, 0.08])),
-        sharpen_px=float(rng.choice([0.9, 1.3, 2.0])),
-        blobs=int(rng.poisson(0.25)),
-        bubbles=int(rng.poisson(4)) if rng.random() < 0.06 else 0,
-        film_edge=bool(rng.random() < 0.03),
-        flare=float(rng.uniform(0, 0.03)),
-        dust=int(rng.poisson(1.5)) if rng.random() < 0.3 else 0,
-        reticle=bool(large and rng.random() < 0.03),
-        ruler=bool(large and rng.random() < 0.03),
-        glare=0.0 if rng.random() < POLARIZED_SHARE else float(rng.uniform(0.25, 0.85)),
-        glint=float(rng.uniform(0.12, 0.6)),
-        haze=float(rng.gamma(4.0, 0.045)),
-        glint_spread=float(rng.uniform(0.04, 0.1)),
-        gloss_tint=np.exp(rng.normal([-0.3, -0.15, 0.3], [0.12, 0.06, 0.15])).astype(np.float32),
-        lamp_slope=float(rng.uniform(0.26, 0.46)),
-        lamp_side=float(rng.uniform(0, 1)),
-        curvature=float(rng.uniform(0.1, 0.5)),
-        tilt=rng.normal(0, 0.24, 2),
-        sparkle=np.roll(kept_noise(1)[:512, :512, 0], rng.integers(512, size=2), axis=(0, 1)),
-        grey=bool(wide and rng.random() < 0.5),
-        jpeg_quality=int(rng.integers(35, 75) if rng.random() < 0.25 else rng.integers(75, 97)),
-        burnt_in=burnt_in,
-        seed=int(rng.integers(2**31)),
+        seed=seed,
+        signs_seed=signs_seed,
+        magnification=labelled_magnification(um_per_px),
+        burnt_in=_draw_burnt_in(large, rng),
+        reticle=bool(large and rng.random() < SCALE_SHARE),
+        ruler=bool(large and rng.random() < SCALE_SHARE),
+        **_draw_lamps(wide, rng),
+        **_draw_lens(wide, rng),
+        **_draw_sensor(wide, rng),
     )
     return _plain(camera) if style == "plain" else camera
+
+
+def labelled_magnification(um_per_px: float) -> int:
+    """Magnification as a device states it: `MAGNIFIED` at the scale of data/fdu, in steps of ten."""
+    magnification, at_um_per_px = MAGNIFIED
+    return max(10, 10 * round(magnification * at_um_per_px / um_per_px / 10))
+
+
+def _draw_lamps(wide: bool, rng: np.random.Generator) -> dict[str, Any]:
+    tint = np.exp(rng.normal(0, LIGHT_TINT_SD) + WARM_TINT * float(rng.random() < WARM_SHARE))
+    light = np.exp(rng.normal(0, UNEVEN_SD, (4, 4, 1)) + _slope_of_light(rng) * LIGHT_SLOPE)
+    rim_tint = rng.uniform(0, 1) * RIM_TINT + rng.normal(0, RIM_TINT_SD, 3)
+    return {
+        "light": (light * tint * np.exp(rng.normal(0, LEVEL_SD))).astype(np.float32),
+        "vignette": float(rng.uniform(*WIDE_VIGNETTE) if wide else rng.exponential(VIGNETTE)),
+        "rim_tint": rim_tint.astype(np.float32),
+        "lamp_rad": float(rng.uniform(0, 2 * np.pi)),
+        "ring_lamp": bool(rng.random() < RING_LAMP_SHARE),
+        "blobs": int(rng.poisson(BLOBS)),
+        "glare": 0.0 if rng.random() < POLARIZED_SHARE else float(rng.uniform(*GLARE)),
+        "glint": float(rng.uniform(*GLINT)),
+        "haze": float(rng.gamma(*HAZE)),
+        "glint_spread": float(rng.uniform(*GLINT_SPREAD)),
+        "gloss_tint": np.exp(rng.normal(GLOSS_TINT, GLOSS_TINT_SD)).astype(np.float32),
+        "lamp_slope": float(rng.uniform(*LAMP_SLOPE)),
+        "lamp_side": float(rng.uniform(0, 1)),
+        "curvature": float(rng.uniform(*CURVATURE)),
+        "tilt": rng.normal(0, TILT_SD, 2),
+        "sparkle": np.roll(kept_noise(1)[:512, :512, 0], rng.integers(512, size=2), axis=(0, 1)),
+    }
+
+
+def _draw_lens(wide: bool, rng: np.random.Generator) -> dict[str, Any]:
+    round_opening = wide or rng.random() < APERTURE_SHARE
+    return {
+        "aperture": float(rng.uniform(*APERTURE) if round_opening else 2.0),
+        "aperture_edge": float(rng.choice(APERTURE_EDGE)),
+        "lens_centre": rng.normal(0, OFF_CENTRE_SD, 2),
+        "blur_px": float(rng.gamma(*BLUR_PX) + LEAST_BLUR_PX),
+        "edge_blur_px": float(rng.choice(EDGE_BLUR_PX)),
+        "fringe_px": float(rng.choice(FRINGE_PX)),
+        "motion_px": rng.normal(0, MOTION_SD_PX, 2) * (rng.random() < MOTION_SHARE),
+        "focus_tilt": rng.normal(0, FOCUS_TILT_SD, 2) * (rng.random() < FOCUS_TILT_SHARE),
+        "bubbles": int(rng.poisson(BUBBLES)) if rng.random() < BUBBLE_SHARE else 0,
+        "film_edge": bool(rng.random() < FILM_EDGE_SHARE),
+        "flare": float(rng.uniform(0, MOST_FLARE)),
+        "dust": int(rng.poisson(DUST)) if rng.random() < DUST_SHARE else 0,
+    }
+
+
+def _draw_sensor(wide: bool, rng: np.random.Generator) -> dict[str, Any]:
+    poor = rng.random() < POOR_JPEG_SHARE
+    return {
+        "noise": float(min(rng.gamma(*NOISE) + LEAST_NOISE, MOST_NOISE)),
+        "demosaicing": str(rng.choice([*DEMOSAICING, "none"], p=DEMOSAICING_SHARE)),
+        "bayer_shifted": bool(rng.random() < 0.5),
+        "chroma_blur_px": float(rng.choice(CHROMA_BLUR_PX)),
+        "exposure": float(np.exp(rng.normal(np.log(EXPOSURE), EXPOSURE_SD))),
+        "exposure_share": float(rng.choice(EXPOSURE_SHARE)),
+        "sharpen": float(rng.choice(SHARPEN, p=SHARPEN_SHARE)),
+        "sharpen_px": float(rng.choice(SHARPEN_PX)),
+        "grey": bool(wide and rng.random() < WIDE_GREY_SHARE),
+        "jpeg_quality": int(rng.integers(*(POOR_JPEG if poor else GOOD_JPEG))),
+    }
 
 
 def _slope_of_light(rng: np.random.Generator) -> Floats:
@@ -284,7 +374,5 @@ def _plain(camera: Camera) -> Camera:
     )
 
 
-def _draw_burnt_in(width_px: int, height_px: int, rng: np.random.Generator) -> tuple[str, ...]:
-    if min(width_px, height_px) < SMALLEST_WITH_SIGNS_PX:
-        return ()
-    return tuple(name for name, share in SIGN_SHARE.items() if rng.random() < share)
+def _draw_burnt_in(large: bool, rng: np.random.Generator) -> tuple[str, ...]:
+    return tuple(name for name, share in SIGN_SHARE.items() if large and rng.random() < share)

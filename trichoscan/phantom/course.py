@@ -10,6 +10,12 @@ import numpy as np
 Fate = Literal["kept", "thickened", "thinned", "lost", "new", "regrown"]
 FATES: tuple[Fate, ...] = ("kept", "thickened", "thinned", "lost", "new", "regrown")
 
+THIN_NEW_SHARE = (0.5, 0.9)
+"""Diameter of a thin new hair as a share of its neighbour's. Our choice."""
+
+FULL_NEW_SHARE = (0.9, 1.1)
+"""The same of a new hair that takes the place of a lost one. Our choice."""
+
 FARTHEST_SD = 2.0
 """No camera is further off than so many SDs."""
 
@@ -27,6 +33,9 @@ class Course:
     new_share, regrown_share : float
         Hairs that were not there, as a share of those that were, 0-1: in units that had hair; in units
         that stood empty.
+    thin_share : float
+        Of the new and regrown hairs, those that are thin (`THIN_NEW_SHARE`), 0-1; others are as thick as
+        their neighbour, more or less (`FULL_NEW_SHARE`).
     thickened_share, thickening : float
         Hairs that grew thicker, and by which share of their diameter.
     thinned_share, thinning : float
@@ -47,13 +56,14 @@ class Course:
     relit : bool
         Whether light, lens and noise are others.
     washed : bool
-        Whether loose scales and pieces of hair are others.
+        Whether loose scales, those about and on roots, and pieces of hair are others.
     """
 
     days: float = 168.0
     lost_share: float = 0.06
     new_share: float = 0.09
     regrown_share: float = 0.03
+    thin_share: float = 1.0
     thickened_share: float = 0.25
     thickening: float = 0.2
     thinned_share: float = 0.05

@@ -22,10 +22,22 @@ from trichoscan.phantom.signs import burn_in
 from trichoscan.phantom.skin import scale_outline
 from trichoscan.phantom.style import STYLE_SHARE, UM_PER_PX, draw_style
 from trichoscan.phantom.truth import COVERS_ALL, PhantomHair, write_down
+from trichoscan.phantom.visits import same_device
 from trichoscan.phantom.warp import carry_hairs
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
+
+
+SCALES_UM_PER_PX = (0.5, 50.0)
+"""Scales that can be asked for: beyond the finest trichoscope and the coarsest overview photo; our choice."""
+
+
+RISES_OVER_UM = 1200.0
+"""Way along a shaft after which it is half as far out of focus as it will be; our choice."""
+
+FOCUS_AT_ROOT = 0.3
+"""Blur at the root, where the lens is focused on the skin, beside that of the middle of a long hair."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +98,7 @@ def draw_scene(
     condition: str | None = None,
     ancestry: str | None = None,
     margin_um: float = 0.0,
+    site: int = 0,
 ) -> Scene:
     """Draw a scalp and a camera before it, without taking the photo.
 
@@ -104,6 +117,8 @@ def draw_scene(
         density, hairs per unit and diameters are the preset's and not the style's.
     margin_um : float
         Scalp on each side of the photo, for later photos that look elsewhere.
+    site : int
+        Of several sites of one person: person, style and device follow from the seed, the rest from both.
 
     Returns
     -------
@@ -112,12 +127,15 @@ def draw_scene(
     Raises
     ------
     ValueError
-        Style, condition or ancestry unknown, or photo too small.
+        Style, condition or ancestry unknown, photo too small, or a scale outside `SCALES_UM_PER_PX`.
     """
     if style is not None and style not in STYLE_SHARE:
         raise ValueError(f"no style {style!r}; there are {', '.join(STYLE_SHARE)}")
     if min(width_px, height_px) < 64:
         raise ValueError("a phantom needs at least 64 x 64 px")
+    low, high = SCALES_UM_PER_PX
+    if um_per_px is not None and not low <= um_per_px <= high:
+        raise ValueError(f"um_per_px is {um_per_px:g}; a phantom needs {low:g} to {high:g} um/px")
     choose, grow, see = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(3))
     drawn = str(choose.choice(list(STYLE_SHARE), p=list(STYLE_SHARE.values())))
     name = drawn if style is None else style
@@ -125,9 +143,11 @@ def draw_scene(
     scale = drawn_scale if um_per_px is None else um_per_px
     half_size_um = (width_px * scale / 2 + margin_um, height_px * scale / 2 + margin_um)
     person, dressed = draw_person(draw_style(name, choose), ancestry, condition, choose)
-    scalp = grow_scalp(dressed, person, half_size_um, grow)
     camera = draw_camera(name, width_px, height_px, scale, see)
-    return Scene(scalp, camera, name)
+    if site:
+        grow, see = (np.random.default_rng(s) for s in np.random.SeedSequence([seed, site]).spawn(2))
+        camera = same_device(draw_camera(name, width_px, height_px, scale, see), camera)
+    return Scene(grow_scalp(dressed, person, half_size_um, grow), camera, name)
 
 
 def photograph(scalp: Scalp, camera: Camera, style: str) -> Phantom:
@@ -139,8 +159,9 @@ def photograph(scalp: Scalp, camera: Camera, style: str) -> Phantom:
             camera.to_px(h.path_um),
             h.width_um / camera.um_per_px,
             h.bevel,
-            1 + h.defocus_um / camera.um_per_px,
+            1 + defocus_along_um(h) / camera.um_per_px,
             h.rough_um / camera.um_per_px,
+            h.seed,
         )
         for h in hairs
     ]
@@ -156,7 +177,7 @@ def photograph(scalp: Scalp, camera: Camera, style: str) -> Phantom:
     top[_under_scales(hiding, camera).ravel()] = COVERS_ALL["scale"]
     top[dark_surround(camera).ravel()] = COVERS_ALL["aperture"]
     top[under_ruler.ravel()] = COVERS_ALL["sign"]
-    top[_signs(pixels, camera)] = COVERS_ALL["sign"]
+    top[burn_in(pixels, camera).ravel()] = COVERS_ALL["sign"]
     jpeg = to_jpeg(pixels, camera.jpeg_quality)
     return Phantom(
         pixels=from_jpeg(jpeg),
@@ -167,6 +188,13 @@ def photograph(scalp: Scalp, camera: Camera, style: str) -> Phantom:
         scalp=scalp,
         camera=camera,
     )
+
+
+def defocus_along_um(hair: TrueHair) -> Floats:
+    """(N,) blur of a shaft's rim: it leaves the plane of focus as it rises above the skin."""
+    arc = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(hair.path_um, axis=0).T))])
+    risen = arc / (arc + RISES_OVER_UM)
+    return np.asarray(hair.defocus_um * (FOCUS_AT_ROOT + (1 - FOCUS_AT_ROOT) * 2 * risen))
 
 
 def _near_photo(hairs: tuple[TrueHair, ...], camera: Camera) -> tuple[TrueHair, ...]:
@@ -186,20 +214,11 @@ def _collars(hairs: tuple[TrueHair, ...]) -> list[Floats]:
     outlines = []
     for hair in hairs:
         if hair.collar:
-            rng = np.random.default_rng(hair.hair_id + 100_000)
+            rng = np.random.default_rng([hair.scales_seed, 1])
             for _ in range(int(rng.integers(1, 4))):
                 place = hair.path_um[0] + rng.normal(0, 0.6 * hair.width_um[0] + 20.0, 2)
                 outlines.append(scale_outline(place, float(rng.uniform(15, 60)), rng))
     return outlines
-
-
-def _signs(pixels: NDArray[np.uint8], camera: Camera) -> NDArray[np.bool_]:
-    """Burn the signs in, in place, and find what they cover: (H * W,) bool, without thin lines."""
-    before = pixels.copy()
-    burn_in(pixels, camera)
-    changed = np.any(pixels != before, axis=2).astype(np.uint8)
-    solid = cv2.morphologyEx(changed, cv2.MORPH_OPEN, np.ones((7, 7), np.uint8))
-    return np.asarray(solid.ravel() > 0)
 
 
 def _under_scales(outlines_um: list[Floats], camera: Camera) -> NDArray[np.bool_]:
@@ -213,7 +232,7 @@ def _under_scales(outlines_um: list[Floats], camera: Camera) -> NDArray[np.bool_
 def _hiding_scales(hairs: tuple[TrueHair, ...]) -> list[Floats]:
     """Outlines of the scales that hide a root."""
     return [
-        scale_outline(h.path_um[0], 0.9 * float(h.width_um[0]) + 30.0, np.random.default_rng(h.hair_id))
+        scale_outline(h.path_um[0], 0.9 * float(h.width_um[0]) + 30.0, np.random.default_rng(h.scales_seed))
         for h in hairs
         if h.flake
     ]

@@ -6,11 +6,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trichoscan.phantom.camera import Camera
-from trichoscan.phantom.paint import GLOSS
+from trichoscan.phantom.chance import own_chance
 from trichoscan.phantom.render import Cover
 from trichoscan.phantom.scalp import TrueHair
 
+Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
+
+OWN_QUESTIONS = range(10, 15)
+"""What `chance.own_chance` is asked about each hair's light."""
+
+THROUGH = np.array([1.0, 0.62, 0.33], np.float32)
+"""Colour of light that has come through pigmented hair."""
 
 BAND_BLUR_UM = 120.0
 """Way over which dye fades into the hair's own colour; our choice."""
@@ -31,18 +38,20 @@ def lay_hairs(
     flat = scene.reshape(-1, 3)
     top = np.full(len(flat), -1, np.int32)
     contrast = np.zeros(len(hairs), np.float32)
-    for k, hair in enumerate(hairs):
+    chances = np.stack([own_chance([h.seed for h in hairs], q) for q in OWN_QUESTIONS], axis=1)
+    for k, (hair, own) in enumerate(zip(hairs, chances, strict=True)):
         part = slice(covered.start[k], covered.start[k + 1])
         pixel, share = covered.pixel[part], covered.share[part]
         if not len(pixel):
             continue
         along_um = covered.along_px[part] * np.float32(camera.um_per_px)
-        colour = _shaft_light(k, hair, covered.across[part], along_um, camera)
+        colour = _shaft_light(own, hair, covered.across[part], along_um, camera)
         alpha = share * np.float32(hair.opacity)
         # A shaft comes through the skin over a way that is the longer the flatter it lies.
         if hair.halo_um > 20:
-            way = np.float32((0.5 + 0.4 * (hair.hair_id % 3)) * hair.width_um[0])
-            alpha *= np.clip(along_um / way + np.float32(0.5), 0, 1)
+            way = np.float32((0.7 + 1.6 * own[0]) * hair.width_um[0])
+            lip = _flecks(own, covered.across[part], along_um, 14.0, 3.0, camera) * np.float32(0.22)
+            alpha *= np.clip(along_um / way + np.float32(0.6) + lip, 0, 1)
         under = flat[pixel]
         change = alpha[:, None] * (colour - under)
         flat[pixel] = under + change
@@ -52,47 +61,55 @@ def lay_hairs(
     return top, contrast
 
 
-def _shaft_light(k: int, hair: TrueHair, across: Singles, along_um: Singles, camera: Camera) -> Singles:
+def _shaft_light(own: Floats, hair: TrueHair, across: Singles, along_um: Singles, camera: Camera) -> Singles:
     """(M, 3) colour of a shaft's pixels: dark rim, uneven pigment, fibres, scales, crushed end, gloss."""
-    noise = camera.sparkle[k % 64]
-    tone = np.interp(along_um, np.arange(64) * 90.0, noise[(7 * k) % 440 :][:64]).astype(np.float32)
-    fleck = _flecks(k, across, along_um, 16.0, 4.0, camera)
-    fibre = _flecks(k + 7, across, along_um, 130.0, 7.0, camera)
-    scaly = np.float32(0.06 + 0.018 * min(hair.rough_um, 6.0))
+    tone = _course(own[1], along_um, 90.0, camera)
+    fleck = _flecks(own, across, along_um, 16.0, 4.0, camera)
+    fibre = _flecks(own[::-1], across, along_um, 130.0, 7.0, camera)
+    scaly = np.float32(0.05 + 0.01 * min(hair.rough_um, 6.0))
     round_light = np.float32(1 + hair.rim / 3) - np.float32(hair.rim) * np.minimum(across**2, 1.2)
     light = (1 + np.float32(0.2) * tone + scaly * (fleck + np.float32(0.9) * fibre)) * round_light
     colour = np.maximum(light, np.float32(0.15))[:, None] * hair_colour(hair, along_um)
+    # Here and there a stub lets brown light through, on one side more than on the other.
+    lean = np.float32(own[3] - 0.5) * across + np.float32(0.7) * tone + np.float32(0.4) * fibre
+    clear = np.clip(lean - np.float32(0.2), 0, 1.5) * np.float32(0.02 * own[4] * min(hair.rough_um, 3.0))
+    colour = colour + clear[:, None] * THROUGH
     # Dull reflections of scales that stand up, and the paler face of a crushed cut.
     dull = np.clip(fleck + np.float32(0.6) * tone + np.float32(0.5) * fibre - np.float32(1.3), 0, 2)
     added = dull * np.float32(0.004 + 0.002 * min(hair.rough_um, 6.0))
     if hair.rough_um > 0:
         length_um = float(np.hypot(*np.diff(hair.path_um, axis=0).T).sum())
         face = np.clip((along_um - np.float32(length_um)) / np.float32(0.3 * hair.width_um[-1]) + 1, 0, 1)
-        added += face * np.float32(0.012 * (hair.hair_id % 4))
+        added += face * np.float32(0.036 * own[2])
     if hair.gloss > 0.02:
-        added += np.float32(hair.gloss) * _sheen(k, hair, across, along_um, fleck, camera)
-    return np.asarray(colour + added[:, None] * GLOSS, dtype=np.float32)
+        added += np.float32(hair.gloss) * _sheen(own, hair, across, along_um, fleck, camera)
+    return np.asarray(colour + added[:, None] * camera.gloss_tint, dtype=np.float32)
+
+
+def _course(own: float, along_um: Singles, step_um: float, camera: Camera) -> Singles:
+    """(M,) noise along a shaft, a value every `step_um`, straight between."""
+    row, column = divmod(int(own * 2**18), 512)
+    values = camera.sparkle[row, (np.arange(256) + column) & 511]
+    return np.interp(along_um, np.arange(256) * step_um, values).astype(np.float32)
 
 
 def _flecks(
-    k: int, across: Singles, along_um: Singles, long_um: float, lanes: float, camera: Camera
+    own: Floats, across: Singles, along_um: Singles, long_um: float, lanes: float, camera: Camera
 ) -> Singles:
     """(M,) noise in cells as long along the shaft and so many on a radius of it."""
-    u = (along_um / np.float32(long_um)).astype(np.int64) + 61 * k
-    v = (across * np.float32(lanes) + np.float32(8.0)).astype(np.int64) + 17 * k
+    u = (along_um / np.float32(long_um)).astype(np.int64) + int(512 * own[0])
+    v = (across * np.float32(lanes) + np.float32(8.0)).astype(np.int64) + int(512 * own[1])
     return np.asarray(camera.sparkle[u & 511, v & 511], dtype=np.float32)
 
 
 def _sheen(
-    k: int, hair: TrueHair, across: Singles, along_um: Singles, fleck: Singles, camera: Camera
+    own: Floats, hair: TrueHair, across: Singles, along_um: Singles, fleck: Singles, camera: Camera
 ) -> Singles:
     """(M,) bright line of the lamps on the cuticle: it flickers, wanders and breaks off."""
-    noise = camera.sparkle[(k + 32) % 64]
-    slow = np.interp(along_um, np.arange(40) * 420.0, noise[(11 * k) % 440 :][:40]).astype(np.float32)
-    fast = np.interp(along_um, np.arange(256) * 38.0, camera.sparkle[(k + 96) % 512, :256]).astype(np.float32)
+    slow, fast = _course(own[3], along_um, 420.0, camera), _course(own[4], along_um, 38.0, camera)
     chord = hair.path_um[-1] - hair.path_um[0]
     toward = np.sin(camera.lamp_rad - np.arctan2(chord[1], chord[0]))
-    sharp = np.float32(0.12 + 0.2 * ((k * 7) % 5) / 4)
+    sharp = np.float32(0.12 + 0.2 * own[2])
     middle = np.float32(0.45 * toward) + np.float32(0.06) * fast
     seam = np.exp(-(((across - middle) / sharp) ** 2))
     if camera.ring_lamp:

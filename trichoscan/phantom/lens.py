@@ -12,6 +12,17 @@ Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 
 
+BLOB_RADIUS, BLOB_LIGHT = (0.02, 0.09), (0.05, 0.3)
+"""Of a lamp's reflection: share of the photo's width, linear light; our choice."""
+
+BUBBLE_RADIUS_UM = (60.0, 350.0)
+BUBBLE_POWER, BUBBLE_RIM = 0.22, 0.45
+"""How far a bubble draws what lies beneath towards its middle, in radii; light that its rim takes."""
+
+FILM_BENDS = ((2.0, 0.08), (5.0, 0.035), (13.0, 0.014), (31.0, 0.006), (67.0, 0.003))
+"""Waves across the photo and their height in photo sides: where the film of immersion oil ends."""
+
+
 def see_through_lens(scene: Singles, camera: Camera, rng: np.random.Generator) -> Singles:
     """Scene as the lens throws it on the sensor.
 
@@ -27,7 +38,8 @@ def see_through_lens(scene: Singles, camera: Camera, rng: np.random.Generator) -
     (H, W, 3) float32
         Linear light.
     """
-    _reflect(scene, camera, rng)
+    _add_blobs(scene, camera, rng)
+    _add_bubbles(scene, camera, rng)
     if camera.film_edge:
         _end_film(scene, camera, rng)
     scene = cv2.multiply(scene, _illumination(camera), dst=scene)
@@ -45,33 +57,60 @@ def see_through_lens(scene: Singles, camera: Camera, rng: np.random.Generator) -
     return scene
 
 
-def _reflect(scene: Singles, camera: Camera, rng: np.random.Generator) -> None:
-    """Add reflections of the lamp and rims of bubbles, in place; both let the hair shine through."""
+def _add_blobs(scene: Singles, camera: Camera, rng: np.random.Generator) -> None:
+    """Add reflections of the lamp, in place; the hair shines through."""
     height, width = scene.shape[:2]
     for _ in range(camera.blobs):
-        radius = int(rng.uniform(0.02, 0.09) * width) + 2
+        radius = int(rng.uniform(*BLOB_RADIUS) * width) + 2
         x, y = int(rng.integers(width)), int(rng.integers(height))
         patch = scene[max(y - 2 * radius, 0) : y + 2 * radius, max(x - 2 * radius, 0) : x + 2 * radius]
         rows, columns = np.ogrid[: patch.shape[0], : patch.shape[1]]
         away = (rows - min(y, 2 * radius)) ** 2 + (columns - min(x, 2 * radius)) ** 2
-        spot = np.exp(-away / (0.5 * radius**2)) * rng.uniform(0.05, 0.3)
-        patch += (spot[..., None] * np.array([0.9, 0.96, 1.1])).astype(np.float32)
+        spot = (np.exp(-away / (0.5 * radius**2)) * rng.uniform(*BLOB_LIGHT)).astype(np.float32)
+        patch += spot[..., None] * camera.gloss_tint
+
+
+def _add_bubbles(scene: Singles, camera: Camera, rng: np.random.Generator) -> None:
+    """Lay bubbles in the immersion over the scene, in place: small lenses with a dark rim and a glint."""
+    height, width = scene.shape[:2]
     for _ in range(camera.bubbles):
-        radius = int(rng.uniform(60, 350) / camera.um_per_px) + 2
-        centre = (int(rng.integers(width)), int(rng.integers(height)))
-        rim: NDArray[np.uint8] = np.zeros((height, width), np.uint8)
-        cv2.circle(rim, centre, radius, 255, max(radius // 14, 1), cv2.LINE_AA)
-        cv2.ellipse(rim, centre, (radius - 3, radius - 3), 0, 200, 250, 255, max(radius // 9, 1), cv2.LINE_AA)
-        share = cv2.GaussianBlur(rim, (0, 0), 1.2) * np.float32(0.25 / 255)
-        scene += share[..., None]
+        radius = float(rng.uniform(*BUBBLE_RADIUS_UM) / camera.um_per_px) + 2
+        x, y = float(rng.uniform(0, width)), float(rng.uniform(0, height))
+        low = np.maximum(np.floor([x - 1.2 * radius, y - 1.2 * radius]).astype(int), 0)
+        high = np.minimum(np.ceil([x + 1.2 * radius, y + 1.2 * radius]).astype(int) + 1, (width, height))
+        if np.any(high - low < 3):
+            continue
+        patch = scene[low[1] : high[1], low[0] : high[0]]
+        rows, columns = np.mgrid[low[1] : high[1], low[0] : high[0]].astype(np.float32)
+        off_x, off_y = (
+            (columns - np.float32(x)) / np.float32(radius),
+            (rows - np.float32(y)) / np.float32(radius),
+        )
+        r = cv2.magnitude(off_x, off_y)
+        # Air in oil is a diverging lens: what lies beneath looks smaller, the more so near the rim.
+        push = np.where(r < 1, BUBBLE_POWER * (1 + 2 * r * r * r * r), 0).astype(np.float32) * np.float32(
+            radius
+        )
+        map_x = columns - np.float32(low[0]) + push * off_x
+        map_y = rows - np.float32(low[1]) + push * off_y
+        bent = cv2.remap(patch, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+        rim = np.exp(-(((r - np.float32(0.95)) / np.float32(0.06)) ** 2))
+        toward = off_x * np.float32(np.cos(camera.lamp_rad)) + off_y * np.float32(np.sin(camera.lamp_rad))
+        glint = (
+            np.exp(-(((r - np.float32(0.82)) / np.float32(0.07)) ** 2)) * np.clip(toward - 0.5, 0, 1) * 1.2
+        )
+        patch[:] = bent * (1 - np.float32(BUBBLE_RIM) * rim)[..., None]
+        patch += (glint + np.float32(0.15) * rim * np.clip(-toward, 0, 1))[..., None] * camera.gloss_tint
 
 
 def _end_film(scene: Singles, camera: Camera, rng: np.random.Generator) -> None:
     """Let the film of immersion oil end in the photo, in place: a bright line, paler dry skin beyond."""
     height, width = scene.shape[:2]
-    along = np.linspace(-0.2, 1.2, 40)
+    along = np.linspace(-0.2, 1.2, 240)
     middle = rng.uniform(0.1, 0.3) * rng.choice([-1, 1])
-    bend = 0.03 * np.sin(5 * along + rng.uniform(0, 6)) + 0.08 * np.sin(2 * along + rng.uniform(0, 6))
+    bend = sum(
+        high * np.sin(often * along * rng.uniform(0.8, 1.3) + rng.uniform(0, 6)) for often, high in FILM_BENDS
+    )
     turn = rng.uniform(0, 2 * np.pi)
     c, s = np.cos(turn), np.sin(turn)
     side = max(height, width)
@@ -85,6 +124,11 @@ def _end_film(scene: Singles, camera: Camera, rng: np.random.Generator) -> None:
     rim = np.clip(4 * soft * (1 - wide) - 0.9, 0, 1) * np.float32(0.25)
     dark = np.clip(4 * (1 - soft) * wide - 0.9, 0, 1) * np.float32(0.3)
     scene *= (1 + np.float32(0.06) * soft - dark)[..., None]
+    # The film is nowhere equally thick at its end: the line swells, thins and breaks.
+    broken = cv2.resize(
+        rng.normal(0.5, 0.55, (9, 12)).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC
+    )
+    rim *= np.clip(broken, 0, 1.3)
     scene += (rim + np.float32(0.012) * soft)[..., None]
 
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from trichoscan.phantom.camera import Camera
 from trichoscan.phantom.draw import Phantom
-from trichoscan.phantom.scalp import TrueHair
+from trichoscan.phantom.shafts import mean_width
 from trichoscan.phantom.visits import FollowUp
 
 Floats = NDArray[np.float64]
@@ -64,7 +64,8 @@ def pair_json(
         baseline_image, followup_image, days, grid_step_px, baseline_grid_px [[x, y], ...] and
         followup_grid_px (null where a point is not on the follow-up photo), overlap_cm2 (at the baseline's
         scale), and for the hairs of which either photo shows a part, by hair_id: fates, growth_um since
-        the hair was clipped, diameter_change_um (mean over the whole shaft).
+        the hair was clipped (empty where it was cut between the photos), diameter_change_um (of
+        `shafts.mean_width` over the whole shaft).
     """
     points = grid_points(baseline.camera, GRID_PX)
     landed = map_points(points, baseline.camera, followup.camera)
@@ -72,7 +73,7 @@ def pair_json(
     shown = {h.hair_id for p in (baseline, followup) for h in p.hairs} & set(visit.fate)
     ids = sorted(shown)
     widths = [
-        {h.hair_id: _mean_width_um(h) for h in p.scalp.hairs if h.hair_id in shown}
+        {h.hair_id: mean_width(h.path_um, h.width_um) for h in p.scalp.hairs if h.hair_id in shown}
         for p in (baseline, followup)
     ]
     return {
@@ -92,8 +93,3 @@ def pair_json(
             str(i): round(widths[1][i] - widths[0][i], 2) for i in ids if i in widths[0] and i in widths[1]
         },
     }
-
-
-def _mean_width_um(hair: TrueHair) -> float:
-    step = np.hypot(*np.diff(hair.path_um, axis=0).T)
-    return float(((hair.width_um[1:] + hair.width_um[:-1]) / 2 * step).sum() / step.sum())

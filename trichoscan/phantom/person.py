@@ -9,7 +9,15 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from trichoscan.phantom.biology import ANCESTRY, CONDITION, THIN_BELOW_UM, Ancestry, Condition, Form
+from trichoscan.phantom.biology import (
+    ANCESTRY,
+    CONDITION,
+    THIN_BELOW_UM,
+    THINNEST_UM,
+    Ancestry,
+    Condition,
+    Form,
+)
 from trichoscan.phantom.style import DARK_SKIN_SRGB, DYE_SRGB, HAIR_SRGB, Style, pick_colour
 
 Floats = NDArray[np.float64]
@@ -20,9 +28,6 @@ PERSON_DIAMETER_CV = 8 / 61
 
 FARTHEST_PERSON_SD = 2.3
 """Persons are drawn no further from the mean than this many SDs, so that none is absurd; our choice."""
-
-THINNEST_UM = 14.0
-"""Thin hair is drawn evenly from here to `THIN_BELOW_UM`; our choice."""
 
 STYLE_THIN_UM = (15.0, 40.0)
 """Thin hair of styles, whose numbers are not a preset's."""
@@ -117,10 +122,7 @@ def draw_person(
     for name, known in ((ancestry, ANCESTRY), (condition, CONDITION)):
         if name is not None and name not in known:
             raise ValueError(f"no {name!r}; there are {', '.join(known)}")
-    own = _choose(DARK_SKIN_ANCESTRY_SHARE if style.name == "dark_skin" else ANCESTRY_SHARE, rng)
-    what = _choose(CONDITION_SHARE, rng)
-    own = own if ancestry is None else ancestry
-    what = ("normal" if style.name in ALWAYS_NORMAL else what) if condition is None else condition
+    own, what = _draw_names(style.name, ancestry, condition, rng)
     people, rule = ANCESTRY[own], CONDITION[what]
     preset = ancestry is not None or condition is not None
     units, diameter, sd = style.units_per_cm2, style.diameter_um, style.diameter_sd_um
@@ -128,24 +130,36 @@ def draw_person(
         units, diameter, sd = _numbers(people, rng)
     moved = diameter / terminal_um(ANCESTRY["caucasian"])
     special = preset or bool(rule.peaks)
+    left = people.aga_hairs_left if rule.hairs_left is None else rule.hairs_left
+    resting = people.telogen_share if rule.telogen_share is None else rule.telogen_share
     person = Person(
         ancestry=own,
         condition=what,
         units_per_cm2=units if style.units_per_cm2 > 0 else 0.0,
         per_unit_share=np.array(people.per_unit_share) / sum(people.per_unit_share),
-        hairs_left=people.aga_hairs_left if rule.hairs_left is None else rule.hairs_left,
+        hairs_left=left,
         thin_share=rule.thin_share if special else style.thin_share,
         thin_um=(THINNEST_UM, THIN_BELOW_UM) if special else STYLE_THIN_UM,
         peaks=tuple((share, um * moved, s * moved) for share, um, s in rule.peaks) or ((1.0, diameter, sd),),
         form="straight" if style.name == "plain" else _choose(people.form_share, rng),
         growth_um_per_day=_person(people.growth_um_per_day, people.growth_sd, rng),
-        telogen_share=_share(
-            people.telogen_share if rule.telogen_share is None else rule.telogen_share, people.telogen_sd, rng
-        ),
+        telogen_share=_share(resting, people.telogen_sd, rng),
         rule=rule,
         whorl=bool(rng.random() < WHORL_SHARE) and style.name != "plain",
     )
     return person, _dress(style, person, ancestry is not None, rng)
+
+
+def _draw_names(
+    style: str, ancestry: str | None, condition: str | None, rng: np.random.Generator
+) -> tuple[str, str]:
+    """Ancestry and condition as asked for, or else as they are common among photos of a style."""
+    # Both are drawn whatever was asked for, so that the same person comes of the same seed.
+    own = _choose(DARK_SKIN_ANCESTRY_SHARE if style == "dark_skin" else ANCESTRY_SHARE, rng)
+    what = _choose(CONDITION_SHARE, rng)
+    if style in ALWAYS_NORMAL:
+        what = "normal"
+    return ancestry or own, condition or what
 
 
 def terminal_um(people: Ancestry) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import irfft2, rfft2
@@ -16,6 +17,12 @@ RELIEF_CELL_UM = 6.0
 
 RELIEF_CELLS = 768
 """Side of the tile: it repeats every 4.6 mm."""
+
+BEND_UM = 45.0
+"""SD of the way by which furrows and fibres leave a straight line."""
+
+FINE_CELL_UM, FINE_CELLS = 1.6, 640
+"""Side of a cell of the finer slopes, for photos sharper than the relief; the tile's cells."""
 
 RELIEFS = 12
 """Reliefs to choose from: they are costly to make and kept; each skin shifts and turns its own."""
@@ -42,21 +49,27 @@ def relief(variant: int) -> Singles:
     side = _furrows(noise, ways, float(rng.uniform(150, 300)), 19.0, float(rng.choice([0.06, 0.15])))
     furrow = np.maximum(main * float(rng.uniform(0.4, 1.0)), 0.7 * side)
     furrow *= np.clip(noise.wave(900, 0.8) * 0.5 + 0.75, 0.1, 1.2)
-    fibres = noise.wave(float(rng.uniform(40, 70)), 1.0, ways[0], 0.12) * coarse
-    fibres += 0.7 * noise.wave(float(rng.uniform(35, 60)), 1.0, ways[2], 0.2)
-    grain = noise.wave(float(rng.uniform(19, 27)), 0.5)
+    threads = _furrows(noise, (*ways, first + 2.7), float(rng.uniform(180, 340)), 11.0, 0.1)
+    threads *= np.clip(noise.wave(240, 0.8) * 0.7 + 0.3, 0, 1.2)
+    furrow = _bent(np.maximum(furrow, 0.8 * threads), noise)
+    # Fibres of each direction lie in tufts of their own.
+    fibres = noise.wave(float(rng.uniform(40, 70)), 1.0, ways[0], 0.25) * np.exp(0.7 * noise.wave(330, 0.7))
+    fibres += noise.wave(float(rng.uniform(35, 60)), 1.0, ways[2], 0.3) * np.exp(0.7 * noise.wave(260, 0.7))
+    fibres = _bent(unit(fibres * coarse), noise)
+    grain = noise.wave(float(rng.uniform(19, 27)), 0.5) * np.exp(0.9 * noise.wave(120, 0.8))
+    grain = unit(grain)
     lumps = noise.wave(float(rng.uniform(90, 150)), 0.7)
     # In um, each layer by what it adds to the slopes: short waves are steep even where they are low.
-    fine = 1.3 * grain * np.clip(coarse, 0.3, 2.0) + 1.0 * fibres + 1.7 * lumps
+    fine = 1.5 * grain * np.clip(coarse, 0.3, 2.0) + 1.0 * fibres + 1.7 * lumps
     height = fine - 9.0 * _soften(furrow, 1.2)
     height += 8.0 * _soften(furrow, 6.0)
     slope_x = np.roll(height, -1, axis=1) - np.roll(height, 1, axis=1)
     slope_y = np.roll(height, -1, axis=0) - np.roll(height, 1, axis=0)
     steep = np.sqrt(slope_x.var() + slope_y.var())
     # Bright fibres stand out of smooth skin: fine light is skewed, broad light and dark is not.
-    bright = unit(np.exp(np.float32(0.7) * unit(unit(fibres) + 0.5 * grain)))
+    bright = unit(np.exp(np.float32(0.9) * np.clip(unit(fibres + 0.5 * grain), -3, 3)))
     tone = (
-        0.5 * (bright - bright.mean())
+        0.7 * (bright - bright.mean())
         + 0.25 * lumps
         + 0.45 * noise.wave(200, 0.8)
         + 0.6 * noise.wave(480, 0.8)
@@ -87,6 +100,32 @@ class _Noise:
             share = share * np.exp(-(((self.f_x * c + self.f_y * s) / self.f) ** 2) / np.float32(narrow))
         white = self.rng.standard_normal((RELIEF_CELLS, RELIEF_CELLS), dtype=np.float32)
         return unit(np.asarray(irfft2(rfft2(white) * share), dtype=np.float32))
+
+
+def _bent(values: Singles, noise: _Noise) -> Singles:
+    """Moved aside by up to some `BEND_UM`, so that no line runs straight; still periodic."""
+    y, x = np.indices(values.shape, dtype=np.float32)
+    aside = [noise.wave(650, 0.7) * np.float32(BEND_UM / RELIEF_CELL_UM) for _ in range(2)]
+    return np.asarray(
+        cv2.remap(values, x + aside[0], y + aside[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP),
+        np.float32,
+    )
+
+
+@lru_cache(maxsize=1)
+def fine_slopes() -> Singles:
+    """Periodic slopes finer than a cell of the relief, of unit SD together.
+
+    Returns
+    -------
+    (F, F, 2) float32
+        F: `FINE_CELLS`, of side `FINE_CELL_UM`.
+    """
+    rng = np.random.default_rng(17)
+    height = gaussian_filter(rng.normal(size=(FINE_CELLS, FINE_CELLS)), 0.9, mode="wrap")
+    height += 2.0 * gaussian_filter(rng.normal(size=(FINE_CELLS, FINE_CELLS)), 1.8, mode="wrap")
+    slopes = np.stack([np.roll(height, -1, axis) - np.roll(height, 1, axis) for axis in (1, 0)], axis=-1)
+    return np.asarray(slopes / np.sqrt(2 * slopes.var()), dtype=np.float32)
 
 
 def _soften(values: Singles, sd_cells: float) -> Singles:

@@ -15,6 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from trichoscan.phantom.chance import own_chance
+
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 
@@ -25,8 +27,11 @@ RIM_NOISE = (_NOTCHES - _NOTCHES.mean(axis=1, keepdims=True)).ravel()
 NOTCH_STEP = 8.0
 """Distance of the rim's notches, in SDs of the rim, but at least 1 px."""
 
-BULGE = 0.22
-"""How far a cut end that is not smooth bulges, in radii."""
+BULGE = 0.3
+"""How far a cut end that is not smooth bulges on average, in radii."""
+
+OWN_QUESTIONS = range(20, 24)
+"""What `chance.own_chance` is asked about each shaft's rim and end."""
 
 EDGE_PX = 1.5
 """Beyond the shaft's rim, where coverage is nought for certain."""
@@ -46,17 +51,20 @@ class Shaft:
     width_px : (N,) float64
     bevel : float
         Slope of the cut end.
-    soft_px : float
+    soft_px : float or (N,) float64
         Side of the square over which coverage is averaged, at least 1; more where the shaft is out of focus.
     rough_px : float
         SD of the rim and of the cut end about their smooth course; zero on average.
+    seed : int
+        Of the rim's and the end's own course.
     """
 
     path_px: Floats
     width_px: Floats
     bevel: float = 0.0
-    soft_px: float = 1.0
+    soft_px: float | Floats = 1.0
     rough_px: float = 0.0
+    seed: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,65 +110,120 @@ def cover(shafts: Sequence[Shaft], width_px: int, height_px: int) -> Cover:
     -------
     Cover
     """
-    dense = [_densify(s, width_px, height_px) for s in shafts]
-    counts = np.array([0] + [len(d[0]) for d in dense])
-    ends = np.cumsum(counts)
-    if ends[-1] == 0:
+    dense = _densified(shafts, width_px, height_px)
+    if not len(dense.points):
         none = np.zeros(0, np.float32)
         return Cover(np.zeros(len(shafts) + 1, np.int64), np.zeros(0, np.int64), none, none, none)
-    points = np.concatenate([d[0] for d in dense])
-    radius = np.concatenate([d[1] for d in dense])
-    arc = np.concatenate([d[2] for d in dense])
-    owner = np.repeat(np.arange(len(shafts)), counts[1:])
-    tangent = _tangents(points, owner)
-    steep = np.abs(tangent[:, 1]) >= np.abs(tangent[:, 0])
-    reach = radius + np.repeat([s.soft_px / 2 + EDGE_PX for s in shafts], counts[1:])
-    parts = [_scan(points, reach, owner, tangent, steep if axis else ~steep, axis) for axis in (1, 0)]
-    row, column, sample = (np.concatenate(x) for x in zip(*parts, strict=True))
-    inside = (row >= 0) & (row < height_px) & (column >= 0) & (column < width_px)
-    row, column, sample = row[inside], column[inside], sample[inside]
-    scanned_steep = np.repeat([True, False], [len(parts[0][0]), len(parts[1][0])])[inside]
-    dx = (column - points[sample, 0]).astype(np.float32)
-    dy = (row - points[sample, 1]).astype(np.float32)
-    single = tangent.astype(np.float32)
-    for _ in range(2):
-        ahead = dx * single[sample, 0] + dy * single[sample, 1]
-        step = np.rint(ahead).astype(np.int64)
-        nearest = np.clip(sample + step, ends[owner[sample]], ends[owner[sample] + 1] - 1)
-        sample = nearest
-        dx = (column - points[sample, 0]).astype(np.float32)
-        dy = (row - points[sample, 1]).astype(np.float32)
-    mine = steep[sample] == scanned_steep
-    row, column, sample, dx, dy = row[mine], column[mine], sample[mine], dx[mine], dy[mine]
-    tx, ty = single[sample, 0], single[sample, 1]
-    ahead = dx * tx + dy * ty
-    across = dy * tx - dx * ty
-    r = radius[sample].astype(np.float32)
-    soft = np.array([s.soft_px for s in shafts], np.float32)[owner[sample]]
-    along = arc[sample].astype(np.float32) + ahead
-    rough = np.array([s.rough_px for s in shafts], np.float32)
-    rim = r
-    ragged = np.zeros(1, np.float32)
-    if rough.any():
-        rim, ragged = _ragged(r, across, along, owner[sample], rough[owner[sample]])
-    share = _strip_share(across, rim, tx, ty, soft)
-    length = np.array([d[3] for d in dense], np.float32)[owner[sample]]
-    bevel = np.array([s.bevel for s in shafts], np.float32)[owner[sample]]
-    share *= np.clip(along + 0.5, 0, 1) * np.clip(length - along + bevel * across + ragged + 0.5, 0, 1)
-    some = share > 0
-    order = np.argsort(owner[sample[some]], kind="stable")
-    picked = np.flatnonzero(some)[order]
+    near = _nearest(dense, *_candidates(dense, width_px, height_px))
+    share = _shares(shafts, dense, near)
+    picked = np.flatnonzero(share > 0)
+    picked = picked[np.argsort(dense.owner[near.sample[picked]], kind="stable")]
+    pixel = near.row * width_px + near.column
     looped = np.array([_may_cross_itself(s.path_px) for s in shafts])
     if looped.any():
-        picked = _once(picked, owner[sample[picked]], row[picked] * width_px + column[picked], share, looped)
-    start = np.searchsorted(owner[sample[picked]], np.arange(len(shafts) + 1))
+        picked = _once(picked, dense.owner[near.sample[picked]], pixel[picked], share, looped)
+    sample = near.sample[picked]
     return Cover(
-        start=start,
-        pixel=row[picked] * width_px + column[picked],
+        start=np.searchsorted(dense.owner[sample], np.arange(len(shafts) + 1)),
+        pixel=pixel[picked],
         share=share[picked],
-        across=across[picked] / np.maximum(r[picked], 0.5),
-        along_px=along[picked],
+        across=(near.across[picked] / np.maximum(dense.radius[sample], 0.5)).astype(np.float32),
+        along_px=near.along[picked],
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Dense:
+    """All centre lines, a sample every px: `owner` is the shaft's index, `first` its first sample."""
+
+    points: Floats
+    radius: Singles
+    arc: Singles
+    soft: Singles
+    tangent: Floats
+    owner: NDArray[np.int64]
+    first: NDArray[np.int64]
+    length: Singles
+
+
+@dataclass(frozen=True, eq=False)
+class _Near:
+    """Pixels and the nearest sample of a shaft; distances across and along from it."""
+
+    row: NDArray[np.int64]
+    column: NDArray[np.int64]
+    sample: NDArray[np.int64]
+    across: Singles
+    along: Singles
+
+
+def _densified(shafts: Sequence[Shaft], width_px: int, height_px: int) -> _Dense:
+    parts = [_densify(s, width_px, height_px) for s in shafts]
+    counts = [len(part[0]) for part in parts]
+    owner = np.repeat(np.arange(len(shafts)), counts)
+    points = np.concatenate([part[0] for part in parts]) if parts else np.zeros((0, 2))
+    radius, arc, soft = (
+        np.concatenate([part[i] for part in parts]).astype(np.float32) if parts else np.zeros(0, np.float32)
+        for i in (1, 2, 3)
+    )
+    first = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    length = np.array([part[4] for part in parts], np.float32)
+    return _Dense(points, radius, arc, soft, _tangents(points, owner), owner, first, length)
+
+
+def _candidates(
+    dense: _Dense, width_px: int, height_px: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+    """Pixels (row, column) that a sample may cover, and whether a scan along rows found them."""
+    steep = np.abs(dense.tangent[:, 1]) >= np.abs(dense.tangent[:, 0])
+    reach = (dense.radius + dense.soft / 2 + EDGE_PX).astype(np.float32)
+    parts = [
+        _scan(dense.points, reach, dense.owner, dense.tangent, steep if axis else ~steep, axis)
+        for axis in (1, 0)
+    ]
+    row, column, sample = (np.concatenate(x) for x in zip(*parts, strict=True))
+    by_rows = np.repeat([True, False], [len(part[0]) for part in parts])
+    inside = (row >= 0) & (row < height_px) & (column >= 0) & (column < width_px)
+    return row[inside], column[inside], sample[inside], by_rows[inside]
+
+
+def _nearest(
+    dense: _Dense,
+    row: NDArray[np.int64],
+    column: NDArray[np.int64],
+    sample: NDArray[np.int64],
+    by_rows: NDArray[np.bool_],
+) -> _Near:
+    """Go along the shaft to the sample nearest to each pixel; keep what the scan of its side found."""
+    tangent = dense.tangent.astype(np.float32)
+    low, high = dense.first[dense.owner[sample]], dense.first[dense.owner[sample] + 1] - 1
+    for _ in range(2):
+        dx, dy = column - dense.points[sample, 0], row - dense.points[sample, 1]
+        ahead = dx * tangent[sample, 0] + dy * tangent[sample, 1]
+        sample = np.clip(sample + np.rint(ahead).astype(np.int64), low, high)
+    mine = (np.abs(dense.tangent[:, 1]) >= np.abs(dense.tangent[:, 0]))[sample] == by_rows
+    row, column, sample = row[mine], column[mine], sample[mine]
+    dx = (column - dense.points[sample, 0]).astype(np.float32)
+    dy = (row - dense.points[sample, 1]).astype(np.float32)
+    tx, ty = tangent[sample, 0], tangent[sample, 1]
+    return _Near(row, column, sample, dy * tx - dx * ty, dense.arc[sample] + dx * tx + dy * ty)
+
+
+def _shares(shafts: Sequence[Shaft], dense: _Dense, near: _Near) -> Singles:
+    """(M,) covered share of each pixel: the strip's, cut at the root and at the ragged end."""
+    sample, owner = near.sample, dense.owner[near.sample]
+    rim: Singles = dense.radius[sample]
+    ragged = np.zeros(1, np.float32)
+    rough = np.array([s.rough_px for s in shafts], np.float32)
+    if rough.any():
+        own = np.stack([own_chance([s.seed for s in shafts], q) for q in OWN_QUESTIONS], axis=1)[owner]
+        rim, ragged = _ragged(rim, near.across, near.along, own, rough[owner])
+    tx, ty = (dense.tangent[sample, i].astype(np.float32) for i in (0, 1))
+    share = _strip_share(near.across, rim, tx, ty, dense.soft[sample])
+    bevel = np.array([s.bevel for s in shafts], np.float32)[owner]
+    end = dense.length[owner] - near.along + bevel * near.across + ragged
+    share *= np.clip(near.along + np.float32(0.5), 0, 1) * np.clip(end + np.float32(0.5), 0, 1)
+    return share
 
 
 def _may_cross_itself(path_px: Floats) -> bool:
@@ -184,31 +247,43 @@ def _once(
 
 
 def _ragged(
-    r: Singles, across: Singles, along: Singles, owner: NDArray[np.int64], rough: Singles
+    r: Singles, across: Singles, along: Singles, own: Floats, rough: Singles
 ) -> tuple[Singles, Singles]:
     """Radius with notches along it, and how far the cut end juts out across it."""
     step = np.maximum(np.float32(NOTCH_STEP) * rough, 1)
     place = along / step
     cell = np.floor(place).astype(np.int64)
     share = place - cell.astype(np.float32)
-    begin = 577 * owner + 2048 * (across > 0)
+    begin = (4096 * own[:, 0]).astype(np.int64) + 2048 * (across > 0)
     low, high = RIM_NOISE[(begin + cell) & 4095], RIM_NOISE[(begin + cell + 1) & 4095]
     rim = r + rough * (low + (high - low) * share)
     lane = across / np.maximum(r, 1)
-    fray = np.float32(0.7) + np.float32(0.55) * (owner % 4).astype(np.float32)
-    end = RIM_NOISE[(331 * owner + np.floor(lane * 3).astype(np.int64)) & 4095] * rough * fray
+    fray = (0.5 + 1.9 * own[:, 1]).astype(np.float32)
+    place = lane * np.float32(2.2)
+    cell = np.floor(place).astype(np.int64)
+    share = place - cell.astype(np.float32)
+    begin = (4096 * own[:, 2]).astype(np.int64)
+    low, high = RIM_NOISE[(begin + cell) & 4095], RIM_NOISE[(begin + cell + 1) & 4095]
+    end = (low + (high - low) * share) * rough * fray
     # Scissors crush the cut: it bulges in the middle, by as much as its corners lose.
-    bulge = np.minimum(np.float32(BULGE) * r, 4 * rough) * (1 - 3 * np.minimum(lane * lane, 1))
+    crushed = (2 * BULGE * own[:, 3]).astype(np.float32)
+    bulge = np.minimum(crushed * r, 6 * rough) * (1 - 3 * np.minimum(lane * lane, 1))
     return np.maximum(rim, np.float32(0.2) * r), end + bulge
 
 
 def _strip_share(across: Singles, r: Singles, tx: Singles, ty: Singles, soft: Singles) -> Singles:
-    """Share of a square of side `soft`, `across` from the middle of a strip of half width r."""
+    """Share of a pixel, `across` from the middle of a strip of half width r, blurred as by a square `soft`.
+
+    A pixel's square is two boxes folded across the strip. The longer is as wide as the pixels of a scan line
+    lie apart, so that the shares over the profile add up to the width; blur widens the other one only, to the
+    variance of a square of side `soft`.
+    """
     away = np.abs(across)
-    long_side = np.maximum(np.abs(tx), np.abs(ty)) * soft
-    short_side = np.maximum(np.minimum(np.abs(tx), np.abs(ty)) * soft, np.float32(1e-3))
+    wide, narrow = np.maximum(np.abs(tx), np.abs(ty)), np.minimum(np.abs(tx), np.abs(ty))
+    narrow = np.sqrt(narrow * narrow + np.maximum(soft * soft - 1, 0))
+    long_side, short_side = np.maximum(wide, narrow), np.maximum(np.minimum(wide, narrow), np.float32(1e-3))
     share = _half_plane_share(r - away, long_side, short_side)
-    both = r + away < soft
+    both = r + away < (long_side + short_side) / 2
     share[both] -= 1 - _half_plane_share((r + away)[both], long_side[both], short_side[both])
     return np.clip(share, 0, 1)
 
@@ -225,17 +300,18 @@ def _half_plane_share(depth: Singles, long_side: Singles, short_side: Singles) -
     return np.asarray(np.float32(0.5) + np.copysign(half, depth), dtype=np.float32)
 
 
-def _densify(shaft: Shaft, width_px: int, height_px: int) -> tuple[Floats, Floats, Floats, float]:
-    """Points every px from before the root to beyond the tip, with radius and arc; and the arc's length."""
+def _densify(shaft: Shaft, width_px: int, height_px: int) -> tuple[Floats, Floats, Floats, Floats, float]:
+    """Points every px from before the root to beyond the tip; radius, arc, softness; the arc's length."""
     path, width = shaft.path_px, shaft.width_px
-    margin = float(width.max() + shaft.soft_px) / 2 + 2 * EDGE_PX + abs(shaft.bevel) * float(width.max()) / 2
-    margin += 4.5 * shaft.rough_px + 0.5 * BULGE * float(width.max())
+    soft = np.broadcast_to(np.asarray(shaft.soft_px, dtype=np.float64), width.shape)
+    margin = float(width.max() + soft.max()) / 2 + 2 * EDGE_PX + abs(shaft.bevel) * float(width.max()) / 2
+    margin += 7 * shaft.rough_px + 2 * BULGE * float(width.max())
     knots = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(path, axis=0).T))])
     length = float(knots[-1])
     near = np.all((path > -margin - 2) & (path < np.array([width_px, height_px]) + margin + 2), axis=1)
     # A long step between two outside points may still cross a corner: half a step of slack on either side.
     if not near.any() and not _crosses(path, width_px, height_px, margin):
-        return np.zeros((0, 2)), np.zeros(0), np.zeros(0), length
+        return np.zeros((0, 2)), np.zeros(0), np.zeros(0), np.zeros(0), length
     first, last = np.flatnonzero(near)[[0, -1]] if near.any() else (0, len(path) - 1)
     low = knots[max(first - 1, 0)] - (margin if first <= 1 else 0)
     high = knots[min(last + 1, len(path) - 1)] + (margin if last >= len(path) - 2 else 0)
@@ -245,7 +321,8 @@ def _densify(shaft: Shaft, width_px: int, height_px: int) -> tuple[Floats, Float
     lead = (path[1] - path[0]) / max(knots[1], 1e-9)
     tail = (path[-1] - path[-2]) / max(knots[-1] - knots[-2], 1e-9)
     way = np.where((arc < 0)[:, None], lead, tail) * ends[:, None]
-    return np.column_stack([x, y]) + way, np.interp(arc, knots, width) / 2, arc, length
+    radius, blurred = np.interp(arc, knots, width) / 2, np.interp(arc, knots, soft)
+    return np.column_stack([x, y]) + way, radius, arc, blurred, length
 
 
 def _crosses(path: Floats, width_px: int, height_px: int, margin: float) -> bool:
@@ -266,7 +343,7 @@ def _tangents(points: Floats, owner: NDArray[np.int64]) -> Floats:
 
 def _scan(
     points: Floats,
-    reach: Floats,
+    reach: Singles,
     owner: NDArray[np.int64],
     tangent: Floats,
     wanted: NDArray[np.bool_],

@@ -13,10 +13,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from trichoscan.phantom.biology import THINNEST_UM
 from trichoscan.phantom.crop import SHOWING, THIN_SHORTER_UM, Crop, draw_crop, draw_lengths
 from trichoscan.phantom.layout import STUBBLE_UM, growth_angles, place_units, stand_in_units
 from trichoscan.phantom.patch import Patch, draw_patch
-from trichoscan.phantom.person import THINNEST_UM, Person
+from trichoscan.phantom.person import Person
 from trichoscan.phantom.shafts import exclamation_widths, grow_paths, shaft_widths, stub_widths
 from trichoscan.phantom.skin import Skin, grow_skin
 from trichoscan.phantom.style import Style
@@ -37,6 +38,9 @@ THIN_SLOWER = 0.6
 """Growth of the thinnest hair as a share of that of hair of `FULL_GROWTH_UM` and more; our choice."""
 
 FULL_GROWTH_UM = 50.0
+
+LARGEST_SEED = 2**31
+"""Seeds of hairs lie below."""
 
 OWN_GROWTH_CV = 0.1
 """SD of growth between the hairs of one head, as a share; our choice."""
@@ -83,6 +87,10 @@ class TrueHair:
     tip_colour : (3,) float64 or None
         Colour beyond `band_um` from the root: dye, above what has grown since.
     band_um : float
+    seed : int
+        Of the hair's own small chances on each photo; the same at all visits.
+    scales_seed : int
+        Of the outlines of the scales about and over the root; another once these were washed off.
     """
 
     hair_id: int
@@ -104,6 +112,8 @@ class TrueHair:
     growth_um_per_day: float = 367.0
     tip_colour: Floats | None = None
     band_um: float = 0.0
+    seed: int = 0
+    scales_seed: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,12 +127,16 @@ class Scalp:
     person : Person
     patch : Patch or None
         Of alopecia areata.
+    flake_share, collar_share : float
+        Roots under a scale, and with loose scales about them.
     """
 
     hairs: tuple[TrueHair, ...]
     skin: Skin
     person: Person
     patch: Patch | None = None
+    flake_share: float = 0.0
+    collar_share: float = 0.0
 
 
 def grow_scalp(
@@ -163,7 +177,8 @@ def grow_scalp(
     hairs += _scatter_debris(style, size, len(hairs), rng)
     order = rng.permutation(len(hairs))
     skin = replace(skin, black_dots_um=black)
-    return Scalp(tuple(hairs[i] for i in order), skin, person, patch)
+    shown = tuple(hairs[i] for i in order)
+    return Scalp(shown, skin, person, patch, style.flake_share, style.collar_share)
 
 
 def _grow_hairs(
@@ -230,6 +245,8 @@ def _clothe(
         growth_um_per_day=float(growth * max(1 + OWN_GROWTH_CV * bell[7], 0.5)) if anagen else 0.0,
         tip_colour=None if grey and fate != "exclamation" else tip,
         band_um=band,
+        seed=int(chance[15] * LARGEST_SEED),
+        scales_seed=int(chance[15] * LARGEST_SEED),
     )
 
 
@@ -309,4 +326,5 @@ def _piece(path: Floats, width: float, colour: Floats, rng: np.random.Generator)
         rough_um=float(rng.uniform(2, 9)),
         anagen=False,
         growth_um_per_day=0.0,
+        seed=int(rng.integers(LARGEST_SEED)),
     )

@@ -52,6 +52,20 @@ LUMPY = 0.05
 """SD of stubble's width about its mean along the shaft, by eye beside real photos."""
 
 
+def arc(path: Floats) -> Floats:
+    """(N,) distance of the points of an (N, 2) path from its first one along it, in the path's unit."""
+    return np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(path, axis=0).T))])
+
+
+def mean_width(path: Floats, width: Floats) -> float:
+    """Mean of widths (N,) over the length of a path (N, 2), in the widths' unit.
+
+    Over the whole shaft this is the hair's diameter wherever the truth speaks of one.
+    """
+    step = np.diff(arc(path))
+    return float(((width[1:] + width[:-1]) / 2 * step).sum() / step.sum())
+
+
 @dataclass(frozen=True, eq=False)
 class Curl:
     """Helices of K hairs: all (K, 1) float64.
@@ -155,7 +169,7 @@ def grow_paths(
     step = (lengths_um / (counts - 1))[:, None]
     s = (np.arange(int(counts.max()) - 1) + 0.5) * step
     angle = angles_rad[:, None] + _course(s, group, style, rng)
-    way = _tangents(angle, s, curl) * step[..., None]
+    way = tangents(angle, s, curl) * step[..., None]
     points = np.concatenate([np.zeros((k, 1, 2)), np.cumsum(way, axis=1)], axis=1) + roots_um[:, None]
     return [points[i, : counts[i]] for i in range(k)]
 
@@ -184,7 +198,7 @@ def _course(s: Floats, group: Ints, style: Style, rng: np.random.Generator) -> F
     return turn
 
 
-def _tangents(angle: Floats, s: Floats, curl: Curl | None) -> Floats:
+def tangents(angle: Floats, s: Floats, curl: Curl | None) -> Floats:
     """(K, N, 2) direction on the skin of each step; shorter than 1 where a curl rises from it."""
     if curl is None:
         return np.stack([np.cos(angle), np.sin(angle)], axis=-1)
@@ -231,7 +245,7 @@ def exclamation_widths(n: int, width_um: float, rng: np.random.Generator) -> Flo
 def stub_widths(path_um: Floats, width_um: float, narrow: float, rng: np.random.Generator) -> Floats:
     """(N,) um of clipped stubble: lumpy, `narrow` at the root, splayed or nipped at the cut end."""
     n = len(path_um)
-    length = float(np.hypot(*np.diff(path_um, axis=0).T).sum())
+    length = float(arc(path_um)[-1])
     knots = max(int(length / NOTCH_UM), 1) + 2
     lumps = rng.normal(0, LUMPY, knots)
     lumps[-1] += rng.normal(0, 0.07)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import zoom
@@ -16,12 +17,16 @@ from trichoscan.phantom.style import Style
 from trichoscan.phantom.vessels import grow_vessels
 
 Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
 
 FAR_SHADOW_CHANCE = 0.06
 """How often a hair far above the skin throws a blurred shadow into the photo."""
 
 TATTOO_CHANCE = 0.04
 """How often the target area carries the dot of a tattoo that marks it for later visits."""
+
+BULGE_UM, BULGE_SLOPE = 420.0, 0.1
+"""Cell and slope of the skin's undulations: they gather the lamps' glare into islands; by eye."""
 
 PEN_CHANCE = 0.03
 """How often the target area is circled with a skin pen."""
@@ -50,8 +55,8 @@ class Skin:
         Tattooed dots.
     pen_um : tuple of (P, 2) float64
         Lines drawn with a skin pen.
-    bulges : (10, 10, 2) float32
-        Slope of the skin's undulations over `extent_um` squared.
+    bulges : (B, B, 2) float32
+        Slope of the skin's undulations over `extent_um` squared, in cells of about `BULGE_UM`.
     relief : int
         Which of the kept reliefs; see `relief.relief`.
     relief_turn_rad, relief_shift_um : float, (2,) float64
@@ -62,6 +67,8 @@ class Skin:
         Share or logarithm of the darkening.
     shadow : float
         Strength of the hairs' soft shadow, 0-1.
+    warmth : float
+        Strength of the warm shade beside hairs, 1 as on the mean of the photos behind `halo`.
     far_shadow_um : (2, 2) float64 or None
         Ends of the blurred shadow of a hair far above the skin.
     peripilar : float
@@ -96,6 +103,7 @@ class Skin:
     vessel_depth: float
     spot_depth: float
     shadow: float
+    warmth: float
     far_shadow_um: Floats | None
     peripilar: float
     ink: bool
@@ -125,7 +133,7 @@ def grow_skin(style: Style, extent: float, rng: np.random.Generator) -> Skin:
         ),
         tattoo_um=rng.normal(0, 900, (int(rng.random() < TATTOO_CHANCE), 2)),
         pen_um=_pen(rng) if rng.random() < PEN_CHANCE else (),
-        bulges=rng.normal(0, 0.1, (10, 10, 2)).astype(np.float32),
+        bulges=_undulations(extent, rng),
         relief=int(rng.integers(RELIEFS)),
         relief_turn_rad=float(rng.uniform(0, 2 * np.pi)),
         relief_shift_um=rng.uniform(0, 5000, 2),
@@ -135,11 +143,19 @@ def grow_skin(style: Style, extent: float, rng: np.random.Generator) -> Skin:
         vessel_depth=float(rng.uniform(0.05, 0.3)),
         spot_depth=float(rng.uniform(0.1, 0.4)),
         shadow=style.shadow,
+        warmth=style.warmth,
         far_shadow_um=_far_shadow(extent, rng) if rng.random() < FAR_SHADOW_CHANCE else None,
         peripilar=style.peripilar,
         ink=bool(rng.random() < style.ink_chance),
         extent_um=extent,
     )
+
+
+def _undulations(extent: float, rng: np.random.Generator) -> Singles:
+    """(B, B, 2) slopes: broad undulations, and plaques half as broad upon them."""
+    n = max(round(extent / BULGE_UM), 8)
+    broad = cv2.resize(rng.normal(0, BULGE_SLOPE, (n // 2, n // 2, 2)), (n, n), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(broad + rng.normal(0, 0.7 * BULGE_SLOPE, (n, n, 2)), dtype=np.float32)
 
 
 def _patches(redness: float, rng: np.random.Generator) -> Floats:

@@ -26,16 +26,16 @@ STYLE_SHARE: dict[str, float] = {
 each other on clean skin, by a good camera."""
 
 UM_PER_PX: dict[str, tuple[float, float]] = {
-    "clipped": (4.0, 8.5),
-    "long": (3.0, 8.0),
-    "thin": (3.0, 7.0),
-    "light": (3.0, 8.0),
-    "dark_skin": (3.5, 8.5),
-    "wide": (10.0, 18.0),
-    "bare": (3.0, 12.0),
+    "clipped": (3.0, 10.0),
+    "long": (2.0, 9.0),
+    "thin": (2.0, 7.0),
+    "light": (2.0, 8.0),
+    "dark_skin": (2.5, 10.0),
+    "wide": (9.0, 18.0),
+    "bare": (2.0, 12.0),
     "plain": (4.0, 7.0),
 }
-"""Scale drawn when none is asked for: hand-held microscopes at 20-100x (field.md), wide photos below."""
+"""Scale drawn when none is asked for: hand-held microscopes at 20-190x (field.md), wide photos below."""
 
 SKIN_SRGB = np.array(
     [
@@ -45,8 +45,8 @@ SKIN_SRGB = np.array(
         [156, 150, 140],
         [146, 146, 154],
         [152, 145, 130],
-        [192, 145, 111],
-        [205, 165, 172],
+        [180, 148, 122],
+        [190, 168, 166],
         [175, 170, 160],
     ]
 )
@@ -57,20 +57,20 @@ LONG_SKIN_SRGB = np.array(
         [175, 169, 160],
         [163, 164, 152],
         [186, 169, 150],
-        [213, 166, 182],
+        [194, 170, 174],
         [152, 168, 172],
         [146, 157, 165],
         [166, 172, 172],
         [157, 163, 163],
         [160, 158, 158],
-        [196, 145, 112],
+        [184, 150, 124],
     ]
 )
 """Skin under immersion or close up: blue white, grey, pink, cream."""
 
 DARK_SKIN_SRGB = np.array([[104, 78, 64], [132, 98, 78], [150, 116, 94], [112, 90, 80], [84, 66, 60]])
 
-DARK_HAIR_SRGB = np.array([[22, 20, 22], [30, 24, 21], [46, 34, 27], [28, 28, 31]])
+DARK_HAIR_SRGB = np.array([[14, 16, 20], [20, 19, 20], [36, 29, 26], [22, 24, 28]])
 BROWN_HAIR_SRGB = np.array([[80, 56, 40], [110, 76, 52], [96, 60, 38], [92, 74, 62], [84, 80, 80]])
 LIGHT_HAIR_SRGB = np.array(
     [[176, 146, 100], [150, 120, 84], [150, 150, 152], [222, 222, 216], [190, 150, 110]]
@@ -132,6 +132,7 @@ class Style:
     scales_per_mm2: float
     ink_chance: float
     shadow: float
+    warmth: float
     defocus_um: float
     vessels_per_mm2: float
     redness: float
@@ -190,7 +191,7 @@ def _clipped(name: str, rng: np.random.Generator) -> Style:
     return Style(
         name=name,
         units_per_cm2=float(rng.uniform(40, 110)),
-        diameter_um=float(rng.uniform(60, 90)),
+        diameter_um=float(rng.uniform(66, 102)),
         diameter_sd_um=float(rng.uniform(7, 13)),
         thin_share=float(rng.uniform(0.02, 0.2)),
         thin_length=float(rng.uniform(0.5, 1.1)),
@@ -199,7 +200,7 @@ def _clipped(name: str, rng: np.random.Generator) -> Style:
         unit_spread_rad=float(rng.uniform(0.03, 0.18)),
         hair_spread_rad=float(rng.uniform(0.02, 0.1)),
         comb_rad=0.05,
-        bend_rad_per_mm=float(rng.uniform(0.02, 0.25)),
+        bend_rad_per_mm=float(rng.uniform(0.03, 0.32)),
         hook_rad=0.0,
         wave_rad=0.0,
         stray_share=0.01,
@@ -208,9 +209,9 @@ def _clipped(name: str, rng: np.random.Generator) -> Style:
         tapered_share=0.0,
         gloss=float(rng.choice([0.0, 0.1, 0.3])),
         rough_um=float(rng.choice([0.7, 1.5, 2.5, 3.5])),
-        brown_share=float(rng.choice([0.05, 0.15, 0.35])),
+        brown_share=float(rng.choice([0.0, 0.05, 0.25])),
         rim=float(rng.uniform(0.1, 0.6)),
-        halo_um=float(rng.uniform(150, 420)),
+        halo_um=float(rng.uniform(260, 620)),
         flake_share=0.012,
         collar_share=float(rng.choice([0.0, 0.05, 0.25])),
         peripilar=float(rng.choice([0.0, 0.0, 0.2])),
@@ -224,7 +225,8 @@ def _clipped(name: str, rng: np.random.Generator) -> Style:
         scales_per_mm2=float(rng.choice([0.0, 0.0, 0.05, 0.25])),
         ink_chance=0.03,
         shadow=float(rng.uniform(0, 0.25)),
-        defocus_um=0.0,
+        warmth=float(rng.uniform(0.3, 1.5)),
+        defocus_um=float(rng.choice([0.0, 3.0, 8.0])),
         vessels_per_mm2=float(rng.choice([0.0, 0.15, 0.5])),
         redness=float(rng.choice([0.0, 0.0, 0.03, 0.08])),
         pores_per_mm2=float(rng.uniform(0, 2)),
@@ -257,6 +259,7 @@ def _long(base: Style, rng: np.random.Generator) -> Style:
         rim=float(rng.uniform(0.0, 1.0)),
         halo_um=float(rng.uniform(60, 280)),
         shadow=float(rng.choice([0.05, 0.2, 0.5])),
+        warmth=float(rng.choice([0.0, 0.15, 0.5])),
         defocus_um=float(rng.choice([0.0, 8.0, 25.0])),
         furrow_depth=base.furrow_depth * 0.5,
         roughness=base.roughness * float(rng.choice([0.25, 0.6, 1.2])),
@@ -291,9 +294,10 @@ def _light(base: Style, rng: np.random.Generator) -> Style:
     dark = rng.random() < 0.25
     return replace(
         base,
+        shadow=max(base.shadow, 0.2),
         hair_colour=pick_colour(LIGHT_HAIR_SRGB, rng),
         skin_colour=pick_colour(DARK_SKIN_SRGB, rng) if dark else base.skin_colour,
-        halo_um=float(rng.uniform(0, 80)),
+        halo_um=float(rng.uniform(70, 180)),
         grey_share=float(rng.choice([0.0, 0.2, 0.5])),
         brown_share=float(rng.choice([0.0, 0.2])),
         diameter_um=float(rng.uniform(45, 75)),
@@ -343,6 +347,7 @@ def _plain(base: Style, rng: np.random.Generator) -> Style:
         stray_share=0.0,
         gloss=0.0,
         rough_um=0.0,
+        defocus_um=0.0,
         rim=0.0,
         brown_share=0.0,
         grey_share=0.0,
@@ -352,6 +357,7 @@ def _plain(base: Style, rng: np.random.Generator) -> Style:
         scales_per_mm2=0.0,
         ink_chance=0.0,
         shadow=0.0,
+        warmth=0.0,
         furrow_depth=0.0,
         vessels_per_mm2=0.0,
         hair_colour=pick_colour(DARK_HAIR_SRGB, rng),

@@ -1,27 +1,15 @@
-"""A whole trial on phantoms: arms, subjects, visits, dropouts, and the true change of each subject."""
+"""Plan of a trial on phantoms: arms, subjects, visits, dropouts, and the response of each subject."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from pathlib import Path
 
 import numpy as np
 
-from trichoscan.phantom.course import FATES, Course, margin_um
-from trichoscan.phantom.draw import Scene, draw_scene
-from trichoscan.phantom.scalp import Scalp
-from trichoscan.phantom.visits import follow_up
-from trichoscan.phantom.write import (
-    FIRST_DATE,
-    Visit,
-    phantom_seed,
-    write_json,
-    write_manifest,
-    write_visits,
-)
+from trichoscan.phantom.course import THIN_NEW_SHARE, Course
+from trichoscan.phantom.write import FIRST_DATE, phantom_seed
 
 LAST_WEEK = 48
 """Week for which the arms' effects are given, and that of the last visit."""
@@ -37,7 +25,8 @@ REGROWN_SHARE = 0.3
 """Of the hairs that come, those in units that stood empty; the rest stand beside others. Our choice."""
 
 THICKENING, THINNING = 0.25, 0.2
-"""By which share of its diameter a hair changes that changes at all. Our choice."""
+"""By which share of its diameter a hair changes that changes at all; by more where all hairs that stay are
+not enough to reach the response. Our choice."""
 
 TIRED_SHARE = 0.04
 """Hairs that miniaturize by `LAST_WEEK` under no effect, and are made good by others. Our choice."""
@@ -62,7 +51,8 @@ class Arm:
     change_per_cm2, change_sd_per_cm2 : float
         Of hair density: mean of subjects, SD between them.
     diameter_change_percent, diameter_change_sd_percent : float
-        Of the mean diameter of hairs that stay.
+        Of the mean diameter of all hairs that are there at a visit, whatever became of them: new ones are in
+        it, lost ones are not.
     """
 
     name: str
@@ -241,7 +231,9 @@ def course_at(subject: Subject, week: float, hairs_per_cm2: float, relocation: C
     Returns
     -------
     Course
-        Gains less losses are the change that the subject's response has reached by the week.
+        Gains less losses are the change that the subject's response has reached by the week. Hairs that
+        replace lost ones are of full width; those that come beyond are thin, and what they take from the
+        mean diameter the hairs that stay make good.
     """
     reached = (1 - np.exp(-week / EFFECT_WEEKS)) / (1 - np.exp(-LAST_WEEK / EFFECT_WEEKS))
     passed = week / LAST_WEEK
@@ -249,143 +241,23 @@ def course_at(subject: Subject, week: float, hairs_per_cm2: float, relocation: C
     turnover = TURNOVER_SHARE * passed
     lost = float(min(turnover + max(-net, 0.0), MOST_SHARE))
     come = turnover + max(net, 0.0)
-    wider = subject.diameter_change_percent / 100 * reached
+    # Sum of diameters over that at first, if each hair had its width: (1 + response) times the hairs there.
+    response = subject.diameter_change_percent / 100 * reached
+    missing = max(net, 0.0) * (1 - float(np.mean(THIN_NEW_SHARE)))
+    wider = response * (1 - lost + come) + missing
     tired = TIRED_SHARE * passed
     thinned = min(tired + max(-wider, 0.0) / THINNING, MOST_SHARE - lost)
-    thickened = (tired * THINNING + max(wider, 0.0)) / THICKENING
+    gained = tired * THINNING + max(wider, 0.0)
+    thickened = float(min(gained / THICKENING, 1.0 - lost - thinned))
     return replace(
         relocation,
         days=7.0 * week,
         lost_share=lost,
         new_share=min(come * (1 - REGROWN_SHARE), 1.0),
         regrown_share=min(come * REGROWN_SHARE, 1.0),
+        thin_share=float(max(net, 0.0) / come) if come > 0 else 0.0,
         thinned_share=float(thinned),
         thinning=THINNING,
-        thickened_share=float(min(thickened, 1.0 - lost - thinned)),
-        thickening=THICKENING,
+        thickened_share=thickened,
+        thickening=gained / thickened if thickened > 0 else THICKENING,
     )
-
-
-def draw_site(
-    trial: Trial,
-    subject: Subject,
-    site: str,
-    width_px: int = 1280,
-    height_px: int = 1024,
-    um_per_px: float = 5.5,
-) -> Scene:
-    """Draw the scalp of a subject's site and its camera at the first visit."""
-    half_um = (width_px * um_per_px / 2, height_px * um_per_px / 2)
-    return draw_scene(
-        _site_seed(trial, subject, site),
-        trial.style,
-        width_px,
-        height_px,
-        um_per_px,
-        trial.condition,
-        trial.ancestry,
-        margin_um(trial.relocation, half_um),
-    )
-
-
-def _site_seed(trial: Trial, subject: Subject, site: str) -> int:
-    return phantom_seed(subject.seed, trial.sites.index(site))
-
-
-def true_density(scalp: Scalp, scene: Scene) -> tuple[float, float]:
-    """Hairs per cm2 rooted in the field of a scene's first photo, and their mean diameter in um (or nan)."""
-    camera = scene.camera
-    half = np.array([camera.width_px, camera.height_px]) * camera.um_per_px / 2
-    there = [
-        h for h in scalp.hairs if h.kind == "hair" and np.all(np.abs(h.path_um[0] - camera.centre_um) < half)
-    ]
-    widths = [float(h.width_um.mean()) for h in there]
-    return len(there) / float(np.prod(2 * half) * 1e-8), float(np.mean(widths)) if widths else float("nan")
-
-
-def site_truth(trial: Trial, subject: Subject, site: str, scene: Scene) -> list[dict[str, object]]:
-    """What is true of a site at each planned visit, attended or not.
-
-    Returns
-    -------
-    list of dict
-        subject, site, arm, visit, date, week, attended, hair_density_per_cm2 and mean_diameter_um (hairs
-        rooted in the first photo's field; null where there are none), and how many hairs of the whole
-        scalp met which fate since the first visit.
-    """
-    before, _ = true_density(scene.scalp, scene)
-    rows = []
-    for visit in subject.visits:
-        scalp, fates = scene.scalp, Counter("kept" for h in scene.scalp.hairs if h.kind == "hair")
-        if visit.days:
-            course = course_at(subject, visit.week, before, trial.relocation)
-            later = follow_up(
-                scalp, scene.camera, _site_seed(trial, subject, site), scene.style, course, visit.days
-            )
-            scalp, fates = later.scalp, Counter(later.fate.values())
-        density, diameter = true_density(scalp, scene)
-        rows.append(
-            {
-                "subject": subject.subject,
-                "site": site,
-                "arm": subject.arm,
-                "visit": visit.name,
-                "date": visit.date,
-                "week": visit.week,
-                "attended": visit.attended,
-                "hair_density_per_cm2": round(density, 2),
-                "mean_diameter_um": None if np.isnan(diameter) else round(diameter, 2),
-                "fates": {fate: fates[fate] for fate in FATES},
-            }
-        )
-    return rows
-
-
-def write_trial(
-    out: Path, trial: Trial, width_px: int = 1280, height_px: int = 1024, um_per_px: float = 5.5
-) -> int:
-    """Write a trial's photos one by one, and its truth.
-
-    Parameters
-    ----------
-    out : Path
-        Gets images/*.jpg, images/manifest.csv, truth/*.json, truth/pairs/*.json and truth/trial.json: the
-        arms, each subject's response, and the rows of `site_truth`.
-    trial : Trial
-    width_px, height_px : int
-    um_per_px : float
-        At first visits.
-
-    Returns
-    -------
-    int
-        Photos written.
-    """
-    manifest, truth = [], []
-    for subject in trial.subjects:
-        for site in trial.sites:
-            scene = draw_site(trial, subject, site, width_px, height_px, um_per_px)
-            before, _ = true_density(scene.scalp, scene)
-            later = [
-                Visit(v.name, v.days, course_at(subject, v.week, before, trial.relocation))
-                for v in subject.visits[1:]
-                if v.attended
-            ]
-            manifest += list(
-                write_visits(
-                    out,
-                    scene,
-                    _site_seed(trial, subject, site),
-                    later,
-                    subject=subject.subject,
-                    site=site,
-                    arm=subject.arm,
-                    first_date=subject.visits[0].date,
-                )
-            )
-            truth += site_truth(trial, subject, site, scene)
-    write_manifest(out / "images" / "manifest.csv", manifest)
-    people = [{k: v for k, v in asdict(s).items() if k not in ("seed", "visits")} for s in trial.subjects]
-    arms = [asdict(arm) for arm in trial.arms]
-    write_json(out / "truth" / "trial.json", {"arms": arms, "subjects": people, "visits": truth})
-    return len(manifest)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from trichoscan.phantom.camera import Camera
 from trichoscan.phantom.render import Shaft
 from trichoscan.phantom.scalp import TrueHair
+from trichoscan.phantom.shafts import arc, mean_width
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -21,10 +22,10 @@ UNDERSIZE_BELOW_UM = 40.0
 """Mean diameter below which a hair is called undersize (TrichoScan's cut-off, field.md)."""
 
 SHORTEST_VISIBLE_PX = 3.0
-"""A hair of which less lies inside the photo is left out of the truth."""
+"""A part of a shaft of which less lies inside the photo is left out of the truth."""
 
-ROOT_PATCH_UM = 60.0
-"""Beginning of the shaft that must be seen for the root to count as visible."""
+END_PATCH_UM = 60.0
+"""End of the shaft that must be seen for the root, or the tip, to count as visible."""
 
 COVERS_ALL = {"scale": 2**30, "aperture": 2**30 + 1, "sign": 2**30 + 2}
 """Numbers above those of all shafts: what hides whatever lies beneath."""
@@ -40,6 +41,24 @@ COVERED_SHARE = 0.6
 
 
 @dataclass(frozen=True, eq=False)
+class ShaftPart:
+    """A part of a shaft inside the photo.
+
+    Attributes
+    ----------
+    path_px : (N, 2) float64
+        Centre line in the direction from root to tip.
+    width_px : (N,) float64
+    visible_px : tuple of (float, float)
+        Runs of the path, in px along it from its first point, that nothing hides.
+    """
+
+    path_px: Floats
+    width_px: Floats
+    visible_px: tuple[tuple[float, float], ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
 class PhantomHair:
     """Truth about a hair of the photo.
 
@@ -48,18 +67,23 @@ class PhantomHair:
     hair_id, unit_id : int
         As in the scalp; unit_id -1 for debris.
     path_px : (N, 2) float64
-        Part of the centre line inside the photo, root or entry first.
+        Part of the centre line inside the photo, root or entry first: the part that begins at the root, or
+        the longest one where the root lies outside.
     width_px : (N,) float64
     kind : str
         premium (of a unit with several), single, undersize (thin), abnormal (debris).
     root_visible : bool
         The root lies inside the photo and is hidden neither by other hair nor by a scale.
+    tip_visible : bool
+        `path_px` ends at the hair's tip, and that is hidden neither.
     cut_by_edge : bool
         Part of the shaft lies outside the photo.
     visible_px : tuple of (float, float)
         Runs of the path, in px along it from its first point, that nothing hides.
     hidden_by : tuple of int or str
         What hides the rest: ids of hairs that lie above, "scale", "aperture", "sign", "edge".
+    other_parts : tuple of ShaftPart
+        Further parts inside the photo of a shaft that leaves it and comes back, in their order along it.
     """
 
     hair_id: int
@@ -68,9 +92,11 @@ class PhantomHair:
     width_px: Floats
     kind: Kind
     root_visible: bool
+    tip_visible: bool
     cut_by_edge: bool
     visible_px: tuple[tuple[float, float], ...] = ()
     hidden_by: tuple[Hider, ...] = ()
+    other_parts: tuple[ShaftPart, ...] = ()
 
 
 def write_down(
@@ -104,40 +130,62 @@ def write_down(
     """
     truths = []
     for k, (hair, shaft) in enumerate(zip(hairs, shafts, strict=True)):
-        if contrast[k] <= 0:
-            continue
-        clipped = clip_path(shaft.path_px, shaft.width_px, camera.width_px, camera.height_px)
-        if clipped is None:
-            continue
-        path, width, from_root, to_tip = clipped
-        blur_px = 2.36 * camera.blur_px + shaft.soft_px - 1
-        if contrast[k] * min(1.0, float(width.mean()) / blur_px) < LEAST_CONTRAST:
-            continue
-        if covered_share(path, k, top, camera) > 1 - (1 - COVERED_SHARE) / 2:
-            continue
-        visible, hiders = visible_runs(path, k, top, camera)
-        begin = _beginning(path, ROOT_PATCH_UM / camera.um_per_px)
-        seen = covered_share(begin, k, top, camera) <= COVERED_SHARE and not hair.flake
-        truths.append(
-            PhantomHair(
-                hair_id=hair.hair_id,
-                unit_id=hair.unit_id,
-                path_px=path,
-                width_px=width,
-                kind=_kind(hair, unit_sizes[hair.unit_id]),
-                root_visible=bool(from_root and seen),
-                cut_by_edge=not (from_root and to_tip),
-                visible_px=visible,
-                hidden_by=_hidden_by(hiders, hairs, not (from_root and to_tip)),
-            )
-        )
+        if contrast[k] > 0:
+            truth = _seen_of(k, hair, unit_sizes[hair.unit_id], shaft, hairs, top, float(contrast[k]), camera)
+            truths += [] if truth is None else [truth]
     return tuple(sorted(truths, key=lambda h: h.hair_id))
 
 
-def _kind(hair: TrueHair, unit_size: int) -> Kind:
+def _seen_of(
+    k: int,
+    hair: TrueHair,
+    unit_size: int,
+    shaft: Shaft,
+    hairs: tuple[TrueHair, ...],
+    top: NDArray[np.int32],
+    contrast: float,
+    camera: Camera,
+) -> PhantomHair | None:
+    """What a careful person could see of a hair; None where that is nothing."""
+    clipped = clip_path(shaft.path_px, shaft.width_px, camera.width_px, camera.height_px)
+    if not clipped.parts:
+        return None
+    blur_px = 2.36 * camera.blur_px + float(np.mean(shaft.soft_px)) - 1
+    mean_px = float(np.concatenate([width for _, width in clipped.parts]).mean())
+    if contrast * min(1.0, mean_px / blur_px) < LEAST_CONTRAST:
+        return None
+    shown = np.concatenate([path for path, _ in clipped.parts])
+    if covered_share(shown, k, top, camera) > 1 - (1 - COVERED_SHARE) / 2:
+        return None
+    runs = [visible_runs(path, k, top, camera) for path, _ in clipped.parts]
+    parts = [ShaftPart(*part, visible) for part, (visible, _) in zip(clipped.parts, runs, strict=True)]
+    lengths = [float(arc(p.path_px)[-1]) for p in parts]
+    chosen = 0 if clipped.from_root else int(np.argmax(lengths))
+    has_tip = clipped.to_tip and chosen == len(parts) - 1
+    main = parts.pop(chosen)
+    bare, tip_bare = (
+        covered_share(_beginning(path, END_PATCH_UM / camera.um_per_px), k, top, camera) <= COVERED_SHARE
+        for path in (main.path_px, main.path_px[::-1])
+    )
+    return PhantomHair(
+        hair_id=hair.hair_id,
+        unit_id=hair.unit_id,
+        path_px=main.path_px,
+        width_px=main.width_px,
+        kind=_kind(hair, mean_width(shaft.path_px, hair.width_um), unit_size),
+        root_visible=clipped.from_root and bare and not hair.flake,
+        tip_visible=has_tip and tip_bare,
+        cut_by_edge=not clipped.whole,
+        visible_px=main.visible_px,
+        hidden_by=_hidden_by(set().union(*(hiders for _, hiders in runs)), hairs, not clipped.whole),
+        other_parts=tuple(parts),
+    )
+
+
+def _kind(hair: TrueHair, diameter_um: float, unit_size: int) -> Kind:
     if hair.kind == "debris":
         return "abnormal"
-    if float(hair.width_um.mean()) < UNDERSIZE_BELOW_UM:
+    if diameter_um < UNDERSIZE_BELOW_UM:
         return "undersize"
     return "premium" if unit_size > 1 else "single"
 
@@ -154,7 +202,7 @@ def visible_runs(
     set of int
         Numbers in `top` of what hides the rest.
     """
-    knots = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(path_px, axis=0).T))])
+    knots = arc(path_px)
     at = np.linspace(0, knots[-1], max(int(np.ceil(knots[-1])) + 1, 2))
     above = _on_path(np.column_stack([np.interp(at, knots, path_px[:, c]) for c in (0, 1)]), top, camera)
     shows = above <= k
@@ -184,45 +232,67 @@ def covered_share(path_px: Floats, k: int, top: NDArray[np.int32], camera: Camer
 
 
 def _beginning(path_px: Floats, length_px: float) -> Floats:
-    knots = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(path_px, axis=0).T))])
+    knots = arc(path_px)
     at = np.linspace(0, min(length_px, knots[-1]), 7)
     return np.column_stack([np.interp(at, knots, path_px[:, c]) for c in (0, 1)])
 
 
-def clip_path(
-    path_px: Floats, width_px: Floats, photo_width_px: int, photo_height_px: int
-) -> tuple[Floats, Floats, bool, bool] | None:
-    """Longest part of a path inside the photo.
+@dataclass(frozen=True, eq=False)
+class Clipped:
+    """What of a path lies inside a photo.
 
-    Returns
-    -------
-    tuple or None
-        Path (N, 2) and widths (N,), whether the part begins at the root, whether it ends at the tip;
-        None where less than `SHORTEST_VISIBLE_PX` lies inside.
+    Attributes
+    ----------
+    parts : tuple of (path, widths)
+        (N, 2) and (N,) float64 each, in their order along the path.
+    from_root : bool
+        Whether the first part begins where the path does.
+    to_tip : bool
+        Whether the last part ends where the path does.
+    whole : bool
+        Whether all of the path lies inside.
     """
+
+    parts: tuple[tuple[Floats, Floats], ...]
+    from_root: bool
+    to_tip: bool
+    whole: bool
+
+
+def clip_path(path_px: Floats, width_px: Floats, photo_width_px: int, photo_height_px: int) -> Clipped:
+    """Cut a path at the edge of a photo, wherever it leaves and enters it.
+
+    Parts shorter than `SHORTEST_VISIBLE_PX` are left out.
+    """
+    enter, leave = _inside_shares(path_px, photo_width_px, photo_height_px)
+    within = leave > enter
+    # Segment i goes on where i - 1 stopped if nothing of either is missing at their common point.
+    goes_on = np.zeros(len(within), np.bool_)
+    goes_on[1:] = within[1:] & within[:-1] & (leave[:-1] == 1) & (enter[1:] == 0)
+    parts, ends = [], []
+    for first in np.flatnonzero(within & ~goes_on):
+        last = int(first)
+        while last + 1 < len(within) and goes_on[last + 1]:
+            last += 1
+        at = np.concatenate([[first + enter[first]], np.arange(first + 1, last + 1), [last + leave[last]]])
+        knots = np.arange(len(path_px))
+        path = np.column_stack([np.interp(at, knots, path_px[:, c]) for c in (0, 1)])
+        if arc(path)[-1] >= SHORTEST_VISIBLE_PX:
+            parts.append((path, np.interp(at, knots, width_px)))
+            ends.append((float(at[0]), float(at[-1])))
+    whole = len(parts) == 1 and bool(np.all((enter == 0) & (leave == 1)))
+    from_root, to_tip = bool(ends) and ends[0][0] == 0, bool(ends) and ends[-1][1] == len(path_px) - 1
+    return Clipped(tuple(parts), from_root, to_tip, whole)
+
+
+def _inside_shares(path_px: Floats, photo_width_px: int, photo_height_px: int) -> tuple[Floats, Floats]:
+    """(N - 1,) shares of each segment at which it enters and leaves the photo; leave <= enter: outside."""
     low, high = np.array([-0.5, -0.5]), np.array([photo_width_px - 0.5, photo_height_px - 0.5])
-    inside = np.all((path_px >= low) & (path_px <= high), axis=1)
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], inside.astype(np.int8), [0]])))
-    if not len(edges):
-        return None
-    runs = edges.reshape(-1, 2)
-    first, stop = (int(v) for v in runs[np.argmax(runs[:, 1] - runs[:, 0])])
-    points, widths = list(path_px[first:stop]), list(width_px[first:stop])
-    if first > 0:
-        points.insert(0, _edge_point(path_px[first], path_px[first - 1], low, high))
-        widths.insert(0, width_px[first])
-    if stop < len(path_px):
-        points.append(_edge_point(path_px[stop - 1], path_px[stop], low, high))
-        widths.append(width_px[stop - 1])
-    path = np.array(points)
-    if len(path) < 2 or np.hypot(*np.diff(path, axis=0).T).sum() < SHORTEST_VISIBLE_PX:
-        return None
-    return path, np.array(widths), first == 0, stop == len(path_px)
-
-
-def _edge_point(inner: Floats, outer: Floats, low: Floats, high: Floats) -> Floats:
-    """Where the step from an inner to an outer point leaves the photo."""
-    step = outer - inner
-    with np.errstate(divide="ignore"):
-        shares = np.where(step > 0, (high - inner) / step, np.where(step < 0, (low - inner) / step, np.inf))
-    return np.asarray(inner + step * min(1.0, float(shares.min())))
+    start, step = path_px[:-1], np.diff(path_px, axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        bounds = np.stack([(low - start) / step, (high - start) / step])
+    along = step == 0
+    between = (start >= low) & (start <= high)
+    near = np.where(along, np.where(between, -np.inf, np.inf), bounds.min(axis=0))
+    far = np.where(along, np.where(between, np.inf, -np.inf), bounds.max(axis=0))
+    return np.maximum(near.max(axis=1), 0.0), np.minimum(far.min(axis=1), 1.0)

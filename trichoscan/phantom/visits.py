@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from trichoscan.phantom.camera import Camera, draw_camera
-from trichoscan.phantom.course import FARTHEST_SD, Course, Fate
+from trichoscan.phantom.course import FARTHEST_SD, FULL_NEW_SHARE, THIN_NEW_SHARE, Course, Fate
 from trichoscan.phantom.layout import rotation
-from trichoscan.phantom.scalp import Scalp, TrueHair
-from trichoscan.phantom.shafts import PATH_STEP_UM
+from trichoscan.phantom.scalp import LARGEST_SEED, Scalp, TrueHair
+from trichoscan.phantom.shafts import PATH_STEP_UM, arc
 from trichoscan.phantom.skin import grow_scales
 from trichoscan.phantom.warp import draw_stretch
 
@@ -32,16 +32,14 @@ COMB_BENDS_UM = 600.0
 BESIDE_UM = (60.0, 120.0)
 """How far from another hair of its unit a new one stands. Our choice."""
 
-NEW_WIDTH_SHARE = (0.5, 0.9)
-"""Diameter of a new hair as a share of its neighbour's. Our choice."""
-
 CLIPPER_SPREAD = 0.08
 """SD of the logarithm of the length of stubs that one clipper leaves. Our choice."""
 
 DEVICE = (
-    "aperture", "aperture_edge", "bayer_shifted", "burnt_in", "demosaicing", "grey", "reticle", "ring_lamp",
+    "aperture", "aperture_edge", "bayer_shifted", "burnt_in", "chroma_blur_px", "demosaicing", "grey",
+    "jpeg_quality", "magnification", "reticle", "ring_lamp", "sharpen", "sharpen_px", "signs_seed",
 )  # fmt: skip
-"""What a camera keeps from visit to visit."""
+"""What a camera keeps from photo to photo, beside its polarizers."""
 
 EMPTY_BEYOND, REACH = 0.75, 3.0
 """In distances of neighbouring units: how far from all others an empty unit stands, if such a place is found
@@ -66,7 +64,8 @@ class FollowUp:
     fate : dict of int to str
         What became of each hair by hair_id, one of `FATES`. Debris is not in it.
     growth_um : dict of int to float
-        How much longer each hair that is there at both visits grew since it was clipped.
+        How much longer each hair that is there at both visits grew since it was clipped; empty where the
+        course is not `uncut`.
     """
 
     scalp: Scalp
@@ -116,13 +115,13 @@ def follow_up(
     site_swing = float(hand.normal(0, course.comb_rad * np.sqrt(0.5)))
     later = {}
     for hair, what, own in zip(before, fates, own_factor, strict=True):
-        again = _later(hair, factor.get(what, float(own)), site_swing, course, hand)
+        again = _later(hair, factor.get(what, float(own)), site_swing, scalp, course, hand)
         if what != "lost":
             later[hair.hair_id] = again
     fate = {h.hair_id: f for h, f in zip(before, fates, strict=True)}
-    growth = {h.hair_id: _growth_um(h, course) * course.uncut for h in before if h.hair_id in later}
+    growth = {h.hair_id: _growth_um(h, course) for h in before if course.uncut and h.hair_id in later}
     for hair, what in _newcomers(before, _next_id(scalp), course, body) if before else []:
-        later[hair.hair_id] = _later(hair, 1.0, site_swing, course, hand)
+        later[hair.hair_id] = _later(hair, 1.0, site_swing, scalp, course, hand)
         fate[hair.hair_id] = what
     return FollowUp(
         scalp=_lay_again(scalp, later, course, hand),
@@ -139,7 +138,7 @@ def clip_hairs(scalp: Scalp, length_um: float, seed: int) -> Scalp:
     ----------
     scalp : Scalp
     length_um : float
-        Of the stubs; see `CLIPPER_SPREAD`.
+        Of the stubs; see `CLIPPER_SPREAD`. Shorter hair stays as it is.
     seed : int
         Not negative.
 
@@ -152,7 +151,7 @@ def clip_hairs(scalp: Scalp, length_um: float, seed: int) -> Scalp:
     for hair in scalp.hairs:
         stub = length_um * float(np.exp(rng.normal(0, CLIPPER_SPREAD)))
         if hair.kind == "hair":
-            path, width = cut_to(hair.path_um, hair.width_um, stub)
+            path, width = cut_to(hair.path_um, hair.width_um, min(stub, float(arc(hair.path_um)[-1])))
             hair = replace(hair, path_um=path, width_um=width)
         hairs.append(hair)
     return replace(scalp, hairs=tuple(hairs))
@@ -188,22 +187,24 @@ def _growth_um(hair: TrueHair, course: Course) -> float:
 
 
 def _later(
-    hair: TrueHair, widen: float, site_swing: float, course: Course, rng: np.random.Generator
+    hair: TrueHair, widen: float, site_swing: float, scalp: Scalp, course: Course, rng: np.random.Generator
 ) -> TrueHair:
     """Return the hair on its root: cut, grown and combed otherwise."""
     cut, own_swing, bevel = rng.normal(size=3) * [course.length_spread, course.comb_rad * np.sqrt(0.5), 0.2]
     growth = _growth_um(hair, course)
-    length = (
-        float(np.hypot(*np.diff(hair.path_um, axis=0).T).sum()) * course.length_factor * float(np.exp(cut))
-    )
+    length = float(arc(hair.path_um)[-1]) * course.length_factor * float(np.exp(cut))
     path, width = cut_to(hair.path_um, hair.width_um, length + growth * course.uncut)
     recut = course.length_factor != 1 or course.length_spread > 0
+    if course.washed:
+        flake, collar = rng.random(2) < (scalp.flake_share, scalp.collar_share)
+        hair = replace(
+            hair, flake=bool(flake), collar=bool(collar), scales_seed=int(rng.integers(LARGEST_SEED))
+        )
     return replace(
         hair,
         path_um=swing(path, site_swing + float(own_swing)),
         width_um=width * widen,
         bevel=float(bevel) if recut else hair.bevel,
-        flake=hair.flake and not course.washed,
         band_um=hair.band_um + growth,
     )
 
@@ -223,7 +224,7 @@ def cut_to(path_um: Floats, width_um: Floats, length_um: float) -> tuple[Floats,
     path_um : (N', 2) float64
     width_um : (N',) float64
     """
-    knots = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(path_um, axis=0).T))])
+    knots = arc(path_um)
     beyond = np.arange(knots[-1] + PATH_STEP_UM, length_um - 1.0, PATH_STEP_UM)
     at = np.concatenate([knots[knots < length_um - 1.0], beyond, [length_um]])
     if abs(length_um - knots[-1]) < 1e-6:
@@ -265,7 +266,9 @@ def _newcomers(
     roots = np.array([h.path_um[0] for h in before])
     beside = np.column_stack([np.cos(angle), np.sin(angle)]) * away[:, None]
     moves = beside, _empty_places(before, rng) - roots
-    thinner = rng.uniform(*NEW_WIDTH_SHARE, (2, n))
+    thin, full = rng.uniform(*THIN_NEW_SHARE, (2, n)), rng.uniform(*FULL_NEW_SHARE, (2, n))
+    widen = np.where(rng.random((2, n)) < course.thin_share, thin, full)
+    seeds = rng.integers(LARGEST_SEED, size=(2, n))
     first_unit = max(h.unit_id for h in before) + 1
     rates = [h.growth_um_per_day for h in before if h.anagen]
     return [
@@ -275,7 +278,9 @@ def _newcomers(
                 hair_id=first_id + kind * n + int(i),
                 unit_id=before[i].unit_id if fate == "new" else first_unit + int(i),
                 path_um=before[i].path_um + moves[kind][i],
-                width_um=before[i].width_um * thinner[kind, i],
+                width_um=before[i].width_um * widen[kind, i],
+                seed=int(seeds[kind, i]),
+                scales_seed=int(seeds[kind, i]),
                 anagen=True,
                 growth_um_per_day=float(np.median(rates)) if rates else 0.0,
             ),
@@ -341,10 +346,16 @@ def _return_camera(camera: Camera, style: str, course: Course, rng: np.random.Ge
     if course.relit:
         again = draw_camera(style, camera.width_px, camera.height_px, scale, rng)
     return replace(
-        again,
+        same_device(again, camera),
         um_per_px=scale,
         turn_rad=camera.turn_rad + float(turn * course.turn_rad),
         centre_um=camera.centre_um + np.array([x, y]) * course.shift_um,
         stretch=stretch,
-        **{name: getattr(camera, name) for name in DEVICE},
     )
+
+
+def same_device(camera: Camera, device: Camera) -> Camera:
+    """Return a camera with the polarizers, the processing and the signs of another one."""
+    if (camera.glare == 0) != (device.glare == 0):
+        camera = replace(camera, glare=device.glare)
+    return replace(camera, **{name: getattr(device, name) for name in DEVICE})

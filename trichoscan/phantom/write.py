@@ -12,11 +12,14 @@ from pathlib import Path
 import numpy as np
 
 from trichoscan.phantom.course import UNTREATED, Course, margin_um
-from trichoscan.phantom.draw import Phantom, Scene, draw_phantom, draw_scene, photograph
+from trichoscan.phantom.draw import Phantom, Scene, draw_scene, photograph
 from trichoscan.phantom.pairs import pair_json
+from trichoscan.phantom.scalp import TrueHair
+from trichoscan.phantom.shafts import arc, mean_width
 from trichoscan.phantom.style import UM_PER_PX
 from trichoscan.phantom.truth import PhantomHair
 from trichoscan.phantom.visits import clip_hairs, follow_up
+from trichoscan.records import TrichoscanError
 
 MANIFEST_COLUMNS = ("image", "subject", "site", "visit", "date", "arm", "um_per_px")
 
@@ -25,6 +28,9 @@ FIRST_DATE = "2024-01-15"
 
 VISIT_WEEKS = 24
 """Weeks from one visit to the next where nothing else is asked for."""
+
+PHOTOTRICHOGRAM_DAYS = 2
+"""Days between the photos of a phototrichogram where nothing else is asked for; two or three are usual."""
 
 STUB_UM = 400.0
 """Length to which hair is clipped for a phototrichogram: 0.5 mm (field.md) less what a low clipper takes."""
@@ -58,28 +64,30 @@ def truth_json(phantom: Phantom) -> dict[str, object]:
     -------
     dict
         size [W, H], um_per_px, style, condition, ancestry, and hairs with root and tip [x, y] px, kind,
-        hair_id, unit_id, path [[x, y], ...] px root first, width_px at each point of it, diameter_um (mean
-        over the path), root_visible, cut_by_edge, visible [[from, to], ...] px along the path, hidden_by (ids
-        of hairs above, "scale", "aperture", "sign", "edge") and, but for debris, phase (anagen or telogen).
+        hair_id, unit_id, path [[x, y], ...] px root first, width_px at each point of it, diameter_um
+        (`shafts.mean_width` of the whole shaft), shown_diameter_um (the same of what lies inside the photo),
+        root_visible, tip_visible, cut_by_edge, visible [[from, to], ...] px along the path, hidden_by (ids of
+        hairs above, "scale", "aperture", "sign", "edge"), other_parts (path, width_px and visible of each further part of
+        a shaft that leaves the photo and comes back) and, but for debris, phase (anagen or telogen).
     """
     height, width = phantom.pixels.shape[:2]
-    person = phantom.scalp.person
-    phase = {h.hair_id: "anagen" if h.anagen else "telogen" for h in phantom.scalp.hairs if h.kind == "hair"}
+    grown = {h.hair_id: h for h in phantom.scalp.hairs}
     return {
         "size": [width, height],
         "um_per_px": phantom.um_per_px,
         "style": phantom.style,
-        "condition": "" if person is None else person.condition,
-        "ancestry": "" if person is None else person.ancestry,
-        "hairs": [_hair_json(h, phantom.um_per_px, phase) for h in phantom.hairs],
+        "condition": phantom.scalp.person.condition,
+        "ancestry": phantom.scalp.person.ancestry,
+        "hairs": [_hair_json(h, grown[h.hair_id], phantom.um_per_px) for h in phantom.hairs],
     }
 
 
-def _hair_json(hair: PhantomHair, um_per_px: float, phase: Mapping[int, str]) -> dict[str, object]:
+def _hair_json(hair: PhantomHair, grown: TrueHair, um_per_px: float) -> dict[str, object]:
     path = np.round(hair.path_px, 2).tolist()
-    step = np.hypot(*np.diff(hair.path_px, axis=0).T)
-    mean_px = float(((hair.width_px[1:] + hair.width_px[:-1]) / 2 * step).sum() / step.sum())
-    told = {
+    parts = [(hair.path_px, hair.width_px), *((p.path_px, p.width_px) for p in hair.other_parts)]
+    lengths = [arc(path_px)[-1] for path_px, _ in parts]
+    shown_px = float(np.average([mean_width(*part) for part in parts], weights=lengths))
+    told: dict[str, object] = {
         "hair_id": hair.hair_id,
         "unit_id": hair.unit_id,
         "root": path[0],
@@ -87,13 +95,25 @@ def _hair_json(hair: PhantomHair, um_per_px: float, phase: Mapping[int, str]) ->
         "kind": hair.kind,
         "path": path,
         "width_px": np.round(hair.width_px, 2).tolist(),
-        "diameter_um": round(mean_px * um_per_px, 2),
+        "diameter_um": round(mean_width(grown.path_um, grown.width_um), 2),
+        "shown_diameter_um": round(shown_px * um_per_px, 2),
         "root_visible": hair.root_visible,
+        "tip_visible": hair.tip_visible,
         "cut_by_edge": hair.cut_by_edge,
         "visible": np.round(hair.visible_px, 1).tolist(),
         "hidden_by": list(hair.hidden_by),
+        "other_parts": [
+            {
+                "path": np.round(part.path_px, 2).tolist(),
+                "width_px": np.round(part.width_px, 2).tolist(),
+                "visible": np.round(part.visible_px, 1).tolist(),
+            }
+            for part in hair.other_parts
+        ],
     }
-    return told | ({"phase": phase[hair.hair_id]} if hair.hair_id in phase else {})
+    if grown.kind == "hair":
+        told["phase"] = "anagen" if grown.anagen else "telogen"
+    return told
 
 
 def write_phantom(folder: Path, stem: str, phantom: Phantom, images: str = "images") -> None:
@@ -115,6 +135,19 @@ def write_manifest(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
         table = csv.DictWriter(file, MANIFEST_COLUMNS)
         table.writeheader()
         table.writerows(rows)
+
+
+def check_empty(out: Path) -> None:
+    """Refuse a folder that holds photos or truth of another run: the two would mix.
+
+    Raises
+    ------
+    TrichoscanError
+        <out>/images or <out>/truth is there and not empty.
+    """
+    for folder in (out / "images", out / "truth"):
+        if folder.is_dir() and any(folder.iterdir()):
+            raise TrichoscanError(f"{folder}: not empty: remove it, or give another folder for the phantoms")
 
 
 def write_phantoms(
@@ -148,11 +181,15 @@ def write_phantoms(
     ------
     ValueError
         n below 1, seed below 0 or a name unknown.
+    TrichoscanError
+        There are photos or truth in `out` already.
     """
     _check(n, seed)
+    check_empty(out)
     rows = []
     for i in range(n):
-        phantom = draw_phantom(phantom_seed(seed, i), style, condition=condition, ancestry=ancestry)
+        scene = draw_scene(phantom_seed(seed, i), style, condition=condition, ancestry=ancestry)
+        phantom = photograph(scene.scalp, replace(scene.camera, date=FIRST_DATE), scene.style)
         stem = f"{phantom.style}_{i:04d}"
         write_phantom(out, stem, phantom)
         rows.append(manifest_row(f"{stem}.jpg", f"P{i:04d}", "baseline", FIRST_DATE, phantom))
@@ -193,10 +230,11 @@ def write_courses(
 
     Raises
     ------
-    ValueError
+    ValueError, TrichoscanError
         As in `write_phantoms`.
     """
     _check(n, seed)
+    check_empty(out)
     rows = []
     coarsest = max(UM_PER_PX[style][1] if style in UM_PER_PX else high for _, high in UM_PER_PX.values())
     half_um = (width_px * coarsest / 2, height_px * coarsest / 2)
@@ -247,19 +285,19 @@ def write_visits(
     dict
         Row of the manifest of each photo written.
     """
-    first = photograph(scene.scalp, scene.camera, scene.style)
+    first = photograph(scene.scalp, replace(scene.camera, date=first_date), scene.style)
     first_stem = f"{subject}_{site}_{baseline}"
     write_phantom(out, first_stem, first, images)
     yield manifest_row(f"{first_stem}.jpg", subject, baseline, first_date, first, site=site, arm=arm)
     for visit in visits:
         # The day is the visit's number: its chances are the same whichever visits were missed before.
         later = follow_up(scene.scalp, scene.camera, seed, scene.style, visit.course, visit.days)
-        photo = photograph(later.scalp, later.camera, scene.style)
+        day = (date.fromisoformat(first_date) + timedelta(days=visit.days)).isoformat()
+        photo = photograph(later.scalp, replace(later.camera, date=day), scene.style)
         stem = f"{subject}_{site}_{visit.name}"
         write_phantom(out, stem, photo, images)
         truth = pair_json(first, photo, later, (f"{first_stem}.jpg", f"{stem}.jpg"), visit.days)
         write_json(out / "truth" / "pairs" / f"{first_stem}__{stem}.json", truth)
-        day = (date.fromisoformat(first_date) + timedelta(days=visit.days)).isoformat()
         yield manifest_row(f"{stem}.jpg", subject, visit.name, day, photo, site=site, arm=arm)
 
 
@@ -288,7 +326,7 @@ def write_phototrichograms(
     seed: int,
     style: str = "clipped",
     *,
-    days: int = 2,
+    days: int = PHOTOTRICHOGRAM_DAYS,
     condition: str | None = None,
     ancestry: str | None = None,
 ) -> int:
@@ -297,7 +335,7 @@ def write_phototrichograms(
     return write_courses(out, n, seed, later, style, condition=condition, ancestry=ancestry, clip_um=STUB_UM)
 
 
-def phototrichogram_visit(days: int) -> Visit:
+def phototrichogram_visit(days: int = PHOTOTRICHOGRAM_DAYS) -> Visit:
     """The second photo of a phototrichogram: the same hair as clipped, grown for so many days."""
     course = replace(UNTREATED, days=float(days), uncut=True)
     return Visit(f"day{days}", days, course)

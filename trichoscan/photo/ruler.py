@@ -21,6 +21,8 @@ LEAST_PROMINENCE = 12.0
 """Peak of a ruler's spectrum over the median of the spectrum near it; skin and hair stay below 8."""
 LEAST_COHERENCE = 0.7
 """Length of the mean phasor over the blocks of a strip, from 0 (no common period) to 1."""
+OVERTONE = 0.7
+"""A slower rhythm this strong, as a share of the fastest that stands out, is the ticks' own."""
 BLOCKS = 6
 CIRCLE_ANGLES = 360
 LEAST_CIRCLE_SHARE = 0.6
@@ -77,7 +79,9 @@ def find_ticks(pixels: NDArray[np.uint8]) -> Ticks | None:
     shrink = min(1.0, WORK_PX / max(grey.shape))
     small = cv2.resize(grey, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
     small = small - cv2.GaussianBlur(small, (0, 0), 15)
-    best = max((_strongest(small, turn) for turn in np.arange(0.0, 180.0, TURN_DEG)), key=lambda found: found[0])
+    best = max(
+        (_strongest(small, turn) for turn in np.arange(0.0, 180.0, TURN_DEG)), key=lambda found: found[0]
+    )
     if best[0] < LEAST_PROMINENCE:
         return None
     _, turn, strip, frequency = best
@@ -109,7 +113,20 @@ def _strongest(small: NDArray[np.float32], turn_deg: float) -> tuple[float, floa
     prominence = power / near
     at = int(prominence.argmax())
     strip, k = divmod(at, prominence.shape[1])
-    return float(prominence.flat[at]) * 2, float(turn_deg), strip, float(frequency[k])
+    first = _fundamental(power[strip], frequency, k)
+    return float(prominence.flat[at]) * 2, float(turn_deg), strip, first
+
+
+def _fundamental(power: NDArray[np.float64], frequency: NDArray[np.float64], k: int) -> float:
+    """Frequency of the ticks of which frequency k may be an overtone: thin ticks have strong ones."""
+    step = float(frequency[1] - frequency[0])
+    best = float(frequency[k])
+    for divisor in (2, 3, 4):
+        wanted = float(frequency[k]) / divisor
+        near = np.flatnonzero(np.abs(frequency - wanted) <= 1.5 * step)
+        if near.size and power[near].max() > OVERTONE * power[k]:
+            best = float(frequency[near[power[near].argmax()]])
+    return best
 
 
 def _measured(signal: NDArray[np.float64], frequency: float, turn_rad: float, shrink: float) -> Ticks | None:
@@ -133,7 +150,8 @@ def _measured(signal: NDArray[np.float64], frequency: float, turn_rad: float, sh
         return None
     spread = float(np.sqrt((weight**2 * rest**2).sum() / (weight**2).sum()))
     se = spread / (2 * np.pi) / (float(place.std()) * np.sqrt(BLOCKS)) / best
-    return Ticks(1 / best / shrink, max(se, 0.001), coherence * min(1.0, 2 * even), turn_rad)
+    certainty = coherence * min(1.0, 2 * even)
+    return Ticks(float(1 / best / shrink), max(float(se), 0.001), float(certainty), float(turn_rad))
 
 
 def find_circle(pixels: NDArray[np.uint8]) -> Circle | None:
@@ -179,7 +197,7 @@ def _line_strength(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
 def _refined(line: NDArray[np.float32], x: float, y: float, radius: float) -> Circle | None:
     """Least squares through the line's middle in each direction; None where too little of it is seen."""
     angle = np.arange(CIRCLE_ANGLES) * 2 * np.pi / CIRCLE_ANGLES
-    keep = np.zeros(CIRCLE_ANGLES, bool)
+    keep, ground = np.zeros(CIRCLE_ANGLES, bool), 0.0
     for reach in (0.06, 0.02, 0.012):
         r = np.arange(radius * (1 - reach), radius * (1 + reach), 0.5)
         px = x + np.cos(angle)[:, None] * r
@@ -189,7 +207,9 @@ def _refined(line: NDArray[np.float32], x: float, y: float, radius: float) -> Ci
         near = np.clip(top[:, None] + np.arange(-4, 5), 0, r.size - 1)
         weight = np.take_along_axis(seen, near, axis=1) + 1e-6
         found = (r[near] * weight).sum(axis=1) / weight.sum(axis=1)
-        keep = (seen.max(axis=1) > 4 * np.median(seen)) & (np.abs(found - np.median(found)) < 0.5 * reach * radius)
+        ground = ground or float(np.median(seen)) + 1e-3
+        off = np.abs(found - np.median(found))
+        keep = (seen.max(axis=1) > 3 * ground) & (off < 0.5 * reach * radius)
         if keep.sum() < 0.3 * CIRCLE_ANGLES:
             return None
         design = np.stack([np.cos(angle), np.sin(angle), np.ones(CIRCLE_ANGLES)], axis=1)[keep]

@@ -34,6 +34,8 @@ class ScaleBar:
     label_box : tuple of int
         x0, y0, x1, y1 of the label's characters, the end exclusive.
     thickness_px : int
+    confidence : float
+        Mean correlation of the label's characters with their templates, 0-1.
     """
 
     x0_px: float
@@ -43,6 +45,7 @@ class ScaleBar:
     um_per_px: float
     label_box: tuple[int, int, int, int]
     thickness_px: int
+    confidence: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,7 @@ def _as_record(bar: _Bar, label: Label, um_per_px: float) -> ScaleBar:
     x0 = bar.x0 - 0.5 + margin
     box = (label.x0, label.y0, label.x1, label.y1)
     y = (bar.top + bar.bottom) / 2
-    return ScaleBar(x0, x0 + bar.length_px, y, label.um, um_per_px, box, bar.thickness)
+    return ScaleBar(x0, x0 + bar.length_px, y, label.um, um_per_px, box, bar.thickness, min(label.score, 1.0))
 
 
 def _bars(gray: NDArray[np.uint8]) -> list[_Bar]:

@@ -51,10 +51,13 @@ class Settings:
         Scale of photos for which the manifest gives none.
     vellus_below_um : float
         Hairs thinner than this are vellus.
+    intermediate_below_um : float
+        Terminal hairs thinner than this are also counted as intermediate.
     """
 
     um_per_px: float | None = None
     vellus_below_um: float = 30.0
+    intermediate_below_um: float = 60.0
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,7 @@ def analyze_folder(
     pattern: str | None = None,
     um_per_px: float | None = None,
     vellus_below_um: float = 30.0,
+    intermediate_below_um: float = 60.0,
     weights: str | Path | None = None,
     device: str = "auto",
     workers: int = 1,
@@ -131,6 +135,8 @@ def analyze_folder(
         Scale of photos for which the manifest gives none.
     vellus_below_um : float
         Hairs thinner than this are vellus.
+    intermediate_below_um : float
+        Terminal hairs thinner than this are also counted as intermediate.
     weights : str or Path, optional
         Name of weights that come with the package, or a folder of weights.
     device : str
@@ -149,6 +155,10 @@ def analyze_folder(
     """
     started = time.monotonic()
     _check_numbers(um_per_px, vellus_below_um, workers)
+    if not vellus_below_um <= intermediate_below_um < math.inf:
+        raise TrichoscanError(
+            f"--intermediate-below {intermediate_below_um:g}: give a diameter in um not below --vellus-below"
+        )
     entries, unmatched = list_entries(paths, manifest=manifest, pattern=pattern)
     from trichoscan.segment.infer import load_weights, resolve_device  # brings in torch
 
@@ -159,7 +169,7 @@ def analyze_folder(
     entries = [entry for entry in entries if not _lies_in(entry.path, out)]
     if not entries:
         raise TrichoscanError(f"{out}: all photos found lie in the results folder: name the folder of photos")
-    settings = Settings(um_per_px, vellus_below_um)
+    settings = Settings(um_per_px, vellus_below_um, intermediate_below_um)
     jobs = list(zip(entries, store.file_names([entry.image for entry in entries]), strict=True))
     done = {"ok": 0, "failed": 0, "kept": 0}
     hashes: dict[str, str] = {}
@@ -332,7 +342,7 @@ def _measure(
     overlay = draw_overlay(photo.pixels, analysis, settings.vellus_below_um)
     store.write_overlay(out / "overlays" / f"{name}.jpg", overlay)
     return (
-        store.measured_cells(analysis, name, settings.vellus_below_um),
+        store.measured_cells(analysis, name, settings.vellus_below_um, settings.intermediate_below_um),
         store.hair_rows(analysis, settings.vellus_below_um),
     )
 
@@ -350,6 +360,7 @@ def _made_from(entry: Entry, settings: Settings, weights: Weights, device: str) 
         "um_per_px_given_by": "manifest" if entry.um_per_px is not None else "option",
         "target": None if entry.target is None else asdict(entry.target),
         "vellus_below_um": settings.vellus_below_um,
+        "intermediate_below_um": settings.intermediate_below_um,
         "weights": weights.sha256,
         "weights_config": hashlib.sha256(
             json.dumps(dict(weights.config), sort_keys=True).encode()

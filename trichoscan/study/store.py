@@ -25,6 +25,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from trichoscan.measure import distribution
 from trichoscan.measure.density import hair_kind, summarize
 from trichoscan.records import Analysis, TrichoscanError
 from trichoscan.study.manifest import TEXT_COLUMNS, Entry
@@ -62,6 +63,7 @@ IMAGE_COLUMNS = (
     "glare_percent",
     "erythema_index",
     "geometry",
+    *distribution.COLUMNS,
 )
 HAIR_COLUMNS = (
     "image",
@@ -96,6 +98,12 @@ DECIMALS = {
     "vellus_percent": 1,
     "terminal_to_vellus_ratio": 2,
     "mean_unit_spacing_um": 0,
+    "below_30_um_percent": 1,
+    "below_40_um_percent": 1,
+    "anisotrichosis_percent": 1,
+    "diameter_bimodality": 2,
+    "corrected_mean_diameter_um": 2,
+    "unmeasured_percent": 1,
     "focus": 3,
     "glare_percent": 2,
     "erythema_index": 2,
@@ -154,7 +162,9 @@ def file_names(images: Sequence[str]) -> list[str]:
     return names
 
 
-def measured_cells(analysis: Analysis, name: str, vellus_below_um: float) -> dict[str, str]:
+def measured_cells(
+    analysis: Analysis, name: str, vellus_below_um: float, intermediate_below_um: float = 60.0
+) -> dict[str, str]:
     """Cells of images.csv that come from the photo, for a photo that could be measured.
 
     Parameters
@@ -164,6 +174,8 @@ def measured_cells(analysis: Analysis, name: str, vellus_below_um: float) -> dic
         Stem of the geometry file, as `file_names` gives it.
     vellus_below_um : float
         Hairs thinner than this are vellus.
+    intermediate_below_um : float
+        Terminal hairs thinner than this are also counted as intermediate.
     """
     height, width = analysis.counting_mask.shape
     numbers = {
@@ -174,7 +186,7 @@ def measured_cells(analysis: Analysis, name: str, vellus_below_um: float) -> dic
         "focus": analysis.quality.focus,
         "glare_percent": analysis.quality.glare_percent,
         "erythema_index": analysis.quality.erythema_index,
-        **summarize(analysis, vellus_below_um),
+        **summarize(analysis, vellus_below_um, intermediate_below_um),
     }
     cells = {column: number_cell(column, value) for column, value in numbers.items()}
     return cells | {
@@ -205,7 +217,9 @@ def hair_rows(analysis: Analysis, vellus_below_um: float) -> list[list[str]]:
             "tip_y_px": hair.tip_px[1],
             "length_um": hair.length_px * um_per_px,
             "diameter_um": diameter_um,
-            "diameter_se_um": hair.diameter_se_px * um_per_px,
+            "diameter_se_um": math.hypot(
+                hair.diameter_se_px * um_per_px, diameter_um * analysis.um_per_px_cv
+            ),
             "confidence": hair.confidence,
         }
         cells = {column: number_cell(column, value) for column, value in numbers.items()}

@@ -1,0 +1,204 @@
+"""How one site of one patient changed between two visits, over the skin that both photos count."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import t as student
+
+from trichoscan.records import Analysis, Change, Estimate, MeasureChange, Pairing, TrichoscanError
+from trichoscan.response.draws import NORMAL_95, Draws, draw_field, draw_site, fault_spread, generator
+from trichoscan.response.events import Events, is_swapped, list_events
+from trichoscan.response.fates import COUNTS, count_fates, name_fates
+from trichoscan.response.growth import LONGEST_DAYS, measure_growth
+from trichoscan.response.levels import both_measured, levels
+from trichoscan.response.rule import judge
+
+Floats = NDArray[np.float64]
+
+VELLUS_BELOW_UM = 30.0
+FEWEST_UNITS = 5
+FEW_DIAMETERS = 0.5
+SCALE_TOLERANCE = 0.05
+"""Skin stretches by some percent under the lens, alike in all directions by less."""
+PERCENT = {"density_percent": "hair_count", "cumulative_thickness_percent": "thickness_mm"}
+MEASURES = (
+    "density_per_cm2", "unit_density_per_cm2", "hairs_per_unit", "diameter_um",
+    "cumulative_thickness_mm_per_cm2", "terminal_per_cm2", "vellus_per_cm2", "vellus_percent",
+)  # fmt: skip
+NOT_KNOWN = Estimate(float("nan"), float("nan"), float("nan"), 0)
+
+
+def quantify_change(
+    baseline: Analysis,
+    followup: Analysis,
+    pairing: Pairing,
+    days: float | None = None,
+    vellus_below_um: float = VELLUS_BELOW_UM,
+) -> Change:
+    """Change of every measure over the common field, and what became of each hair.
+
+    Matched hairs are there at both visits and cancel; the change of a count is the sum of the
+    probabilities of the new hairs less that of the lost ones.
+
+    Parameters
+    ----------
+    baseline, followup : Analysis
+    pairing : Pairing
+        Of these two.
+    days : float, optional
+        Between the visits; growth is measured where they are 1 to 7.
+    vellus_below_um : float
+        Hairs thinner than this are vellus.
+
+    Returns
+    -------
+    Change
+        What cannot be known is NaN, and a flag says why. Exchanging the visits negates every change and
+        exchanges every pair of counts; percentages are of the baseline and do not negate.
+
+    Raises
+    ------
+    TrichoscanError
+        The alignment was refused.
+    """
+    alignment = pairing.alignment
+    if not alignment.accepted:
+        raise TrichoscanError(f"no change can be quantified: {alignment.reason}")
+    swapped = is_swapped(baseline, followup)
+    events = list_events(baseline, followup, pairing)
+    rng = generator(baseline, followup)
+    spread = fault_spread(baseline, followup)
+    scaled = baseline.um_per_px is not None and followup.um_per_px is not None
+    overlap = alignment.overlap_cm2
+    area_cm2 = overlap if overlap and scaled else float("nan")
+    empty = not alignment.overlap_mask.any()
+    scene = _Scene(events, area_cm2, vellus_below_um, swapped)
+    field, site = draw_field(events, spread, rng), draw_site(events, spread, rng)
+    measures = {} if empty else _measures(scene, field, site)
+    for name in (*MEASURES, *PERCENT) if empty else ():
+        measures[name] = MeasureChange(float("nan"), float("nan"), NOT_KNOWN, NOT_KNOWN)
+    count = _count_change(scene, site)
+    least = _smallest_detectable(events, field)
+    return Change(
+        area_cm2=area_cm2,
+        days=days,
+        measures=measures,
+        counts=dict.fromkeys(COUNTS, NOT_KNOWN)
+        if empty
+        else count_fates(events, field, vellus_below_um, swapped, rng),
+        fates=name_fates(events, pairing, swapped),
+        smallest_detectable_change_per_cm2=float("nan") if empty else least / area_cm2,
+        response="inconclusive" if empty else judge(count[0], count[1], least),
+        growth=measure_growth(baseline, followup, pairing, days)
+        if days is not None and 0 < days <= LONGEST_DAYS
+        else None,
+        flags=_flags(baseline, followup, pairing, events),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Scene:
+    events: Events
+    area_cm2: float
+    vellus_below_um: float
+    swapped: bool
+
+    def levels(self, draws: Draws) -> dict[str, Floats]:
+        """(2, B) levels, baseline first."""
+        found = levels(self.events, draws, self.area_cm2, self.vellus_below_um)
+        return {name: value[::-1] if self.swapped else value for name, value in found.items()}
+
+    @property
+    def degrees(self) -> int:
+        """Of freedom: units less one."""
+        return max(self.events.clusters - 1, 1)
+
+
+def _measures(scene: _Scene, field: Draws, site: Draws) -> dict[str, MeasureChange]:
+    in_field, in_site = scene.levels(field), scene.levels(site)
+    pairs = int(np.count_nonzero(both_measured(scene.events)))
+    out = {}
+    for name in MEASURES:
+        level = in_field[name]
+        n = pairs if name == "diameter_um" else len(scene.events.sign)
+        out[name] = MeasureChange(
+            float(level[0, 0]),
+            float(level[1, 0]),
+            _interval(level[1] - level[0], NORMAL_95, n),
+            _interval(in_site[name][1] - in_site[name][0], _student(scene), scene.events.clusters),
+        )
+    for name, source in PERCENT.items():
+        known = in_field[source][0, 0] > 0 and np.isfinite(in_field[source][1, 0])
+        if source == "thickness_mm" and not np.isfinite(scene.area_cm2):
+            known = False
+        both = [_percent(found[source]) for found in (in_field, in_site)] if known else None
+        out[name] = MeasureChange(
+            100.0 if both else float("nan"),
+            100.0 + float(both[0][0]) if both else float("nan"),
+            _interval(both[0], NORMAL_95, len(scene.events.sign)) if both else NOT_KNOWN,
+            _interval(both[1], _student(scene), scene.events.clusters) if both else NOT_KNOWN,
+        )
+    return out
+
+
+def _percent(level: Floats) -> Floats:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.where(level[0] > 0, 100 * (level[1] / level[0] - 1), np.nan))
+
+
+def _student(scene: _Scene) -> float:
+    """Quantile for the site: a bootstrap of C units has (C - 1) / C of the variance (Efron 1979)."""
+    inflation = np.sqrt((scene.degrees + 1) / scene.degrees)
+    return float(student.ppf(0.975, scene.degrees) * inflation)
+
+
+def _interval(drawn: Floats, quantile: float, n: int) -> Estimate:
+    """Estimate of row 0, with `quantile` times the root-mean-square distance of the draws from it."""
+    value = float(drawn[0])
+    others = drawn[1:][np.isfinite(drawn[1:])]
+    if not np.isfinite(value) or not len(others):
+        return NOT_KNOWN
+    half = quantile * float(np.sqrt(np.mean((others - value) ** 2)))
+    return Estimate(value, value - half, value + half, n)
+
+
+def _count_change(scene: _Scene, site: Draws) -> tuple[Estimate, float]:
+    """Change of the number of hairs with the site's interval, and the mean number of both visits.
+
+    The response is judged on numbers, for they need no scale.
+    """
+    level = scene.levels(site)["hair_count"]
+    change = _interval(level[1] - level[0], _student(scene), scene.events.clusters)
+    return change, float(level[:, 0].mean())
+
+
+def _smallest_detectable(events: Events, field: Draws) -> float:
+    """Hairs: 1.96 times the standard error that detection and matching leave in this field, at least one.
+
+    The field's own standard error, with what real changes add to it (hairs that went unseen) left in.
+    """
+    change = (field.hair @ np.sign(events.sign)) + field.unseen[1] - field.unseen[0]
+    error = float(np.sqrt(np.mean((change[1:] - change[0]) ** 2)))
+    return max(NORMAL_95 * error, 1.0)
+
+
+def _flags(baseline: Analysis, followup: Analysis, pairing: Pairing, events: Events) -> tuple[str, ...]:
+    flags = set()
+    scales = baseline.um_per_px, followup.um_per_px
+    if scales[0] is None or scales[1] is None:
+        flags.add("no_scale")
+    elif abs(np.log(pairing.alignment.scale * scales[1] / scales[0])) > SCALE_TOLERANCE:
+        flags.add("scales_disagree")
+    if not pairing.alignment.overlap_mask.any():
+        flags.add("no_common_field")
+    elif events.clusters < FEWEST_UNITS:
+        flags.add("few_units")
+    matched = np.count_nonzero(events.sign == 0)
+    if matched and np.count_nonzero(both_measured(events)) < FEW_DIAMETERS * matched:
+        flags.add("few_diameters")
+    if baseline.weights != followup.weights:
+        flags.add("other_weights")
+    return tuple(sorted(flags))

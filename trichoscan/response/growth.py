@@ -1,0 +1,223 @@
+"""Phototrichogram: how fast hairs grow, and which share of them, from two photos some days apart.
+
+Hair is clipped, photographed, and photographed again 1 to 7 days later. A hair in anagen is longer by its
+rate times the days; one in telogen (or catagen) is not. Two normal distributions are fitted to what the
+matched hairs grew, by maximum likelihood; M: matched hairs.
+
+- Telogen: mean 0, SD s, which is the error of measuring a length twice.
+- Anagen: mean m, SD sqrt(s^2 + v^2), v the spread of the hairs' own rates.
+- A wrong pair, with the probability that matching gives it: anything within the range seen (uniform).
+
+A hair cut by the edge, or whose tip is not seen, is at least as long as it was traced. Where that is so at
+the second visit, its growth is at least the difference (censored to the right), at the first visit at most
+(to the left): it enters the likelihood as the probability of that, not as a number (Tobin 1958). Where it is
+so at both visits it says nothing and only `censored` counts it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.special import expit, log_ndtr
+
+from trichoscan.records import Analysis, Estimate, Growth, Hair, Pairing
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+LONGEST_DAYS = 7.0
+FEWEST_HAIRS = 10
+LOWER_BOUND = frozenset(("cut_by_edge", "tip_not_seen"))
+UNKNOWN = frozenset(("root_not_visible",))
+LEAST_WRONG = 0.01
+"""Share of hairs that may have grown anything at all, whatever matching says: lengths go wrong where
+shafts cross."""
+RATES_UM_PER_DAY = (60.0, 900.0)
+"""Mean rates that are believed: human scalp hair grows 280-411 um a day on average (TRI Princeton)."""
+LEAST_SD_UM = 5.0
+SHORTER_UM = -60.0
+"""Median growth below which hairs were cut between the photos: no error of length is so common."""
+APART_SD = 2.0
+"""The two means must be this many SDs of telogen apart, or growth cannot be told (our choice)."""
+NORMAL_95 = 1.959964
+LOG_ROOT_2_PI = 0.5 * np.log(2 * np.pi)
+NOT_KNOWN = Estimate(float("nan"), float("nan"), float("nan"), 0)
+
+
+@dataclass(frozen=True, eq=False)
+class Grown:
+    """What M matched hairs grew.
+
+    Attributes
+    ----------
+    growth_um : (M,) float64
+    bound : (M,) int64
+        0: known; 1: at least so much; -1: at most so much.
+    wrong : (M,) float64
+        Probability that the pair is wrong.
+    uninformative : int
+        Hairs with a lower bound at both visits, which are not among the M.
+    """
+
+    growth_um: Floats
+    bound: Ints
+    wrong: Floats
+    uninformative: int = 0
+
+
+def measure_growth(baseline: Analysis, followup: Analysis, pairing: Pairing, days: float | None) -> Growth:
+    """Growth rate and anagen share of the matched hairs of the common field.
+
+    Parameters
+    ----------
+    baseline, followup : Analysis
+    pairing : Pairing
+    days : float or None
+        Between the photos.
+
+    Returns
+    -------
+    Growth
+        NaN with a flag where the visits are not up to 7 days apart, a scale is missing, hair was cut
+        between the photos, or too little is known.
+    """
+    if (
+        days is None
+        or not 0 < days <= LONGEST_DAYS
+        or baseline.um_per_px is None
+        or followup.um_per_px is None
+    ):
+        return Growth(NOT_KNOWN, NOT_KNOWN, 0, ("no_growth",))
+    return fit_growth(_grown(pairing, baseline.um_per_px, followup.um_per_px), days)
+
+
+def _grown(pairing: Pairing, first_um_per_px: float, second_um_per_px: float) -> Grown:
+    growth, bound, wrong, uninformative = [], [], [], 0
+    for m in pairing.matches:
+        if m.kind != "matched" or not m.counted or m.baseline is None or m.followup is None:
+            continue
+        one, other = pairing.baseline_hairs[m.baseline], pairing.followup_hairs[m.followup]
+        if UNKNOWN & {*one.flags, *other.flags}:
+            continue
+        bounds = _is_bound(one), _is_bound(other)
+        if all(bounds):
+            uninformative += 1
+            continue
+        growth.append(other.length_px * second_um_per_px - one.length_px * first_um_per_px)
+        bound.append(bounds[1] - bounds[0])
+        wrong.append(1 - m.probability)
+    return Grown(np.array(growth), np.array(bound, np.int64), np.array(wrong), uninformative)
+
+
+def _is_bound(hair: Hair) -> bool:
+    return not LOWER_BOUND.isdisjoint(hair.flags)
+
+
+def fit_growth(grown: Grown, days: float) -> Growth:
+    """Fit the mixture of the module's text.
+
+    Parameters
+    ----------
+    grown : Grown
+    days : float
+        Above 0.
+
+    Returns
+    -------
+    Growth
+        Intervals by the observed information (Wald), of the share on the log-odds scale.
+    """
+    known = grown.bound == 0
+    censored = int(np.count_nonzero(~known)) + grown.uninformative
+    if np.count_nonzero(known) < FEWEST_HAIRS:
+        return Growth(NOT_KNOWN, NOT_KNOWN, censored, ("few_lengths",))
+    if np.median(grown.growth_um[known]) < SHORTER_UM:
+        return Growth(NOT_KNOWN, NOT_KNOWN, censored, ("cut_between",))
+    best = _maximize(grown, days)
+    mean, telogen_sd = best[1] * days, np.exp(best[2])
+    at_limit = best[1] <= RATES_UM_PER_DAY[0] * 1.01 or best[1] >= RATES_UM_PER_DAY[1] * 0.99
+    if at_limit or mean < APART_SD * telogen_sd:
+        return Growth(NOT_KNOWN, NOT_KNOWN, censored, ("no_growth_seen",))
+    sd = _standard_errors(best, grown, days)
+    n = len(grown.growth_um)
+    ends = np.array([0.0, -NORMAL_95, NORMAL_95])
+    share = (100 * expit(best[0] + ends * sd[0])).tolist()
+    rate = (best[1] + ends * sd[1]).tolist()
+    return Growth(Estimate(rate[0], rate[1], rate[2], n), Estimate(share[0], share[1], share[2], n), censored)
+
+
+def _maximize(grown: Grown, days: float) -> Floats:
+    """(4,) log odds of anagen, its rate um/day, log telogen SD um, log SD of rates um."""
+    known = grown.growth_um[grown.bound == 0]
+    upper = np.quantile(known, [0.5, 0.8]) / days
+    limits = [
+        (-6.0, 6.0),
+        RATES_UM_PER_DAY,
+        (np.log(LEAST_SD_UM), np.log(500.0)),
+        (np.log(1.0), np.log(1500.0)),
+    ]
+    results = [
+        minimize(
+            _loss,
+            [odds, float(np.clip(rate, *RATES_UM_PER_DAY)), np.log(25.0), np.log(50.0 * days)],
+            (grown, days),
+            "L-BFGS-B",
+            bounds=limits,
+        )
+        for odds, rate in product((0.0, 2.0), upper)
+    ]
+    return np.asarray(min(results, key=lambda r: float(r.fun)).x, np.float64)
+
+
+def _loss(at: Floats, grown: Grown, days: float) -> float:
+    """Negative log likelihood."""
+    share, telogen = expit(at[0]), np.exp(at[2])
+    anagen = np.hypot(telogen, np.exp(at[3]))
+    wrong = np.clip(grown.wrong, LEAST_WRONG, 1 - LEAST_WRONG)
+    low, high = min(grown.growth_um.min(), 0.0) - 100.0, max(grown.growth_um.max(), 0.0) + 100.0
+    parts = np.stack(
+        [
+            np.log((1 - wrong) * share) + _log_normal(grown, at[1] * days, anagen),
+            np.log((1 - wrong) * (1 - share)) + _log_normal(grown, 0.0, telogen),
+            np.log(wrong) + _log_uniform(grown, low, high),
+        ]
+    )
+    return -float(np.logaddexp.reduce(parts, axis=0).sum())
+
+
+def _log_normal(grown: Grown, mean: float, sd: float) -> Floats:
+    z = (grown.growth_um - mean) / sd
+    density = -0.5 * z**2 - LOG_ROOT_2_PI - np.log(sd)
+    return np.where(grown.bound == 0, density, log_ndtr(np.where(grown.bound > 0, -z, z)))
+
+
+def _log_uniform(grown: Grown, low: float, high: float) -> Floats:
+    x, wide = grown.growth_um, high - low
+    part = np.where(grown.bound == 0, 1.0, np.where(grown.bound > 0, high - x, x - low))
+    return np.log(part / wide)
+
+
+def _standard_errors(best: Floats, grown: Grown, days: float) -> Floats:
+    """(4,) from the curvature of the likelihood; a parameter at a limit has none and is held."""
+    step = np.array([0.02, 1.0, 0.02, 0.05])
+    free = [k for k in range(4) if k < 2 or best[k] > np.log(LEAST_SD_UM if k == 2 else 1.0) + 0.1]
+    curvature = np.zeros((len(free), len(free)))
+    for a, i in enumerate(free):
+        for b, j in enumerate(free):
+            corners = [
+                s * t * _loss(best + s * step[i] * np.eye(4)[i] + t * step[j] * np.eye(4)[j], grown, days)
+                for s in (-1, 1)
+                for t in (-1, 1)
+            ]
+            curvature[a, b] = sum(corners) / (4 * step[i] * step[j])
+    out = np.full(4, np.nan)
+    try:
+        variance = np.diag(np.linalg.inv(curvature))
+    except np.linalg.LinAlgError:
+        return out
+    out[free] = np.sqrt(np.where(variance > 0, variance, np.nan))
+    return out
