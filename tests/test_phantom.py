@@ -220,6 +220,12 @@ def test_a_hair_of_the_colour_of_the_skin_is_not_in_the_truth():
         )
         calm = replace(phantom.camera, sparkle=np.zeros((512, 512), np.float32), glare=0.0)
         even = {
+            "pen_um": (),
+            "peripilar": 0.0,
+            "spots_um": np.empty((0, 2)),
+            "sun_spots_um": np.empty((0, 3)),
+            "vessels_um": (),
+            "ink": False,
             "furrow_depth": 0.0,
             "roughness": 0.0,
             "shadow": 0.0,

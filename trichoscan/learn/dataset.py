@@ -126,11 +126,11 @@ def read_annotated(
     if not files:
         raise TrichoscanError(f"{folder}: no truth/*.json here; give a folder with images/ and truth/")
     wanted = None if stems is None else set(stems)
-    photos = _photos_by_stem(folder / "images")
+    photos = photos_by_stem(folder / "images")
     return [_read_one(f, photos, seams) for f in files if wanted is None or f.stem in wanted]
 
 
-def _photos_by_stem(images: Path) -> dict[str, Path]:
+def photos_by_stem(images: Path) -> dict[str, Path]:
     """Photo of each stem; of several, that whose extension comes first in the alphabet."""
     files = [f for f in images.iterdir() if f.suffix.lower() in EXTENSIONS] if images.is_dir() else []
     files.sort(key=lambda f: (f.suffix.lower(), f.suffix), reverse=True)

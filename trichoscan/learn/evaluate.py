@@ -91,8 +91,8 @@ def evaluate(
     """
     folder = truth / "truth" if (truth / "truth").is_dir() else truth
     photo_folder = photos if photos is not None else folder.parent / "images"
-    files = _truth_files(results, folder)
-    verdicts = _judge_all(results, files, seams=seams, direction=direction)
+    files = truth_files(results, folder)
+    verdicts = judge_all(results, files, seams=seams, direction=direction)
     rows = [hair_rows(verdict, _pixels(photo_folder, verdict)) for verdict in verdicts]
     without = set(folder.rglob("*.json")) - set(files.values())
     summary = summarize(verdicts) | {"truth_without_result": len(without)}
@@ -104,7 +104,7 @@ def evaluate(
     return summary
 
 
-def _truth_files(results: Path, folder: Path) -> dict[str, Path]:
+def truth_files(results: Path, folder: Path) -> dict[str, Path]:
     """Truth file of each image of RESULTS that has one."""
     files: dict[str, Path] = {}
     image_of: dict[Path, str] = {}
@@ -124,7 +124,8 @@ def _truth_files(results: Path, folder: Path) -> dict[str, Path]:
     return files
 
 
-def _judge_all(results: Path, files: dict[str, Path], *, seams: bool, direction: Direction) -> list[Verdict]:
+def judge_all(results: Path, files: dict[str, Path], *, seams: bool, direction: Direction) -> list[Verdict]:
+    """Verdict on each photo of RESULTS that has a truth file, in the order of images.csv."""
     hairs = read_table(results, "hairs.csv")
     hairs_of = {str(image): table for image, table in hairs.groupby("image", sort=False)}
     verdicts = []

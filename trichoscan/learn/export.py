@@ -150,8 +150,9 @@ diagnose.
 {steps} steps of {batch} crops of {crop_px} px at {working_um_per_px} um per px, seed {seed}{before}.
 
 ## Split
-By the sha256 of the photo's name; each photo is another person. {train} for training, {validation} for
-operating points, {held_out} held out: never trained on, never used for a choice. config.json lists them.
+By the sha256 of the photo's name, and no exposure under two names on two sides. {train} for training,
+{validation} for operating points, {held_out} held out: never trained on, never used for a choice. config.json
+lists them.
 
 ## On the validation photos
 The operating point was chosen on them, so these figures flatter. Those of the held-out photos are in

@@ -23,11 +23,13 @@ from torch.utils.data import DataLoader, Dataset
 from trichoscan.learn.dataset import (
     AnnotatedPhoto,
     Crop,
+    photos_by_stem,
     phantom_photo,
     random_crop,
     read_annotated,
     split_by_name,
 )
+from trichoscan.learn.twins import find_twins, without_twins
 from trichoscan.records import TrichoscanError
 from trichoscan.segment.infer import resolve_device
 from trichoscan.segment.memory import keep_freed_memory
@@ -55,7 +57,8 @@ class TrainConfig:
     phantom_share : float
         Share of crops that are phantoms, 0-1.
     held_out, validation : int
-        Photos never trained on, by name hash; see `dataset.split_by_name`.
+        Photos never trained on, by name hash; see `dataset.split_by_name`. Nor is a photo of the same
+        exposure as one of them (`twins.find_twins`).
     learning_rate : float
         Peak of the one-cycle schedule.
     seed : int
@@ -240,7 +243,12 @@ def _split(config: TrainConfig) -> dict[str, list[str]]:
     if config.photos is None:
         return {"train": [], "validation": [], "held_out": []}
     stems = [f.stem for f in sorted((config.photos / "truth").glob("*.json"))]
-    return split_by_name(stems, config.held_out, config.validation)
+    split = split_by_name(stems, config.held_out, config.validation)
+    files = photos_by_stem(config.photos / "images")
+    twins = find_twins({stem: files[stem] for stem in stems if stem in files})
+    validation = without_twins(split["validation"], split["held_out"], twins)
+    train = without_twins(split["train"], split["held_out"] + validation, twins)
+    return split | {"validation": validation, "train": train}
 
 
 def _start(

@@ -25,6 +25,9 @@ HALO_TINT = np.array([0.32, 0.5, 1.0], np.float32)
 REACHES_UM = ((60.0, 0.8), (140.0, 2.0))
 """SD of the spread of light in the skin, and logarithm of the darkening in blue by a wide black sheet."""
 
+COARSE = 0.5
+"""What is so blurred is blurred on a canvas of half the size."""
+
 
 def warm_halo(hairs: Sequence[TrueHair], camera: Camera, size: tuple[int, int]) -> Singles:
     """(H, W) logarithm of the darkening in blue beside the shafts, on a canvas of the given size."""
@@ -40,8 +43,9 @@ def warm_halo(hairs: Sequence[TrueHair], camera: Camera, size: tuple[int, int]) 
             thick = max(round(width), 1)
             share = min(width / thick, 1.0)
             cv2.polylines(covered, [line], False, level * share, thick, cv2.LINE_AA, SUBPIXEL_BITS)
-    shade: Singles = np.zeros(small[::-1], np.float32)
+    coarse = cv2.resize(covered, None, fx=COARSE, fy=COARSE, interpolation=cv2.INTER_AREA)
+    shade: Singles = np.zeros(coarse.shape, np.float32)
     for reach_um, strength in REACHES_UM:
-        spread = cv2.GaussianBlur(covered, (0, 0), max(reach_um * px_per_um, 0.6))
+        spread = cv2.GaussianBlur(coarse, (0, 0), max(reach_um * px_per_um * COARSE, 0.6))
         shade += spread * np.float32(strength / 255)
     return np.asarray(cv2.resize(shade, size, interpolation=cv2.INTER_LINEAR), dtype=np.float32)

@@ -30,8 +30,8 @@ CLOSE_UM = 1e-8
 """Change of a step at which the way back counts as found."""
 
 NODE_PX = 16
-"""The way back is found every so many px and interpolated between: at 6 um/px within 0.01 px at 2 % of strain,
-and within 0.02 px at 5 %."""
+"""The way back is found every so many px and interpolated between: at 6 um/px within 0.01 px at 2 %
+of strain, and within 0.02 px at 5 %."""
 
 
 @dataclass(frozen=True, eq=False)

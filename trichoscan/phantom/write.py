@@ -67,8 +67,9 @@ def truth_json(phantom: Phantom) -> dict[str, object]:
         hair_id, unit_id, path [[x, y], ...] px root first, width_px at each point of it, diameter_um
         (`shafts.mean_width` of the whole shaft), shown_diameter_um (the same of what lies inside the photo),
         root_visible, tip_visible, cut_by_edge, visible [[from, to], ...] px along the path, hidden_by (ids of
-        hairs above, "scale", "aperture", "sign", "edge"), other_parts (path, width_px and visible of each further part of
-        a shaft that leaves the photo and comes back) and, but for debris, phase (anagen or telogen).
+        hairs above, "scale", "aperture", "sign", "edge"), other_parts (path, width_px and visible of each
+        further part of a shaft that leaves the photo and comes back) and, but for debris, phase (anagen or
+        telogen).
     """
     height, width = phantom.pixels.shape[:2]
     grown = {h.hair_id: h for h in phantom.scalp.hairs}
