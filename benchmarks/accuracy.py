@@ -29,17 +29,21 @@ README = ROOT / "README.md"
 PHOTOS, PHANTOMS = 60, 40
 DIGITS = 4
 PHANTOM_SEED = 20_260
-STYLES = ("plain", "clipped", "long", "thin", "light", "dark_skin", "wide")
+STYLES = ("plain", "clipped", "long", "thin", "light", "dark_skin", "wide", "bare")
 ROWS = {
     "photos": ("photos", "{:.0f}"),
     "true_hairs": ("hairs", "{:.0f}"),
     "precision": ("precision", "{:.2f}"),
     "recall": ("recall", "{:.2f}"),
     "f1": ("F1", "{:.2f}"),
+    "crossing_f1": ("F1 of crossing hair", "{:.2f}"),
     "count_bias_percent": ("count bias %", "{:+.1f}"),
     "count_error_percent": ("count error %", "{:.1f}"),
     "count_r": ("count r", "{:.2f}"),
     "interval_holds_percent": ("interval holds hand count %", "{:.0f}"),
+    "units_right_percent": ("hairs per unit right %", "{:.0f}"),
+    "calibration_error": ("calibration error", "{:.3f}"),
+    "false_hairs_without_hair": ("false hairs a photo without hair", "{:.1f}"),
     "root_error_median_um": ("root error um", "{:.0f}"),
     "angle_error_median_deg": ("angle error deg", "{:.1f}"),
     "thin_recall": ("thin recall", "{:.2f}"),
@@ -53,8 +57,15 @@ def real_photos(fdu: Path, photos: int, folder: Path) -> dict[str, float | None]
     held_out = load_weights().config["split"]["held_out"][:photos]
     paths = [fdu / "images" / f"{stem}.jpg" for stem in held_out]
     analyze_folder(paths, folder, manifest=fdu / "images" / "manifest.csv", device="cpu")
-    figures = evaluate(folder, fdu / "truth", seams=True)
+    figures = evaluate(folder, fdu / "truth", seams=True) | {"crossing_f1": crossing_f1(folder)}
     return figures | {"interval_holds_percent": interval_holds_percent(folder)}
+
+
+def crossing_f1(results: Path) -> float | None:
+    """F1 of the hairs whose line cuts another's, away from the root; of long hair it is the hardest part."""
+    slices = pd.read_csv(results / "evaluation_slices.csv")
+    crossing = slices.loc[(slices["slice"] == "neighbours") & (slices["class"] == "crossing"), "f1"].dropna()
+    return float(crossing.iloc[0]) if len(crossing) else None
 
 
 def interval_holds_percent(results: Path) -> float:
@@ -75,7 +86,8 @@ def phantoms(style: str, number: int, folder: Path) -> dict[str, float | None]:
     """Figures on phantoms of one style, seen by directions over the first 0.4 mm of each hair."""
     write_phantoms(folder / "set", n=number, seed=PHANTOM_SEED, style=style)
     analyze_folder([folder / "set" / "images"], folder / "results", device="cpu")
-    return evaluate(folder / "results", folder / "set" / "truth", direction="start")
+    figures = evaluate(folder / "results", folder / "set" / "truth", direction="start")
+    return figures | {"crossing_f1": crossing_f1(folder / "results")}
 
 
 def measure(fdu: Path | None, photos: int, number: int) -> dict[str, dict[str, float | None]]:
@@ -99,9 +111,11 @@ def rounded(figures: dict[str, dict[str, float | None]]) -> dict[str, dict[str, 
 
 
 def table(figures: dict[str, dict[str, float | None]]) -> str:
-    """Markdown table: a column for each kind of photo."""
+    """Markdown table: a column for each kind of photo; a row for each of `ROWS` that was measured."""
     lines = ["| | " + " | ".join(figures) + " |", "|---|" + "---|" * len(figures)]
     for key, (title, form) in ROWS.items():
+        if not any(key in kind for kind in figures.values()):
+            continue
         values = [kind.get(key) for kind in figures.values()]
         cells = ["" if value is None else form.format(value) for value in values]
         lines.append(f"| {title} | " + " | ".join(cells) + " |")

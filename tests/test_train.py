@@ -7,6 +7,7 @@ import torch
 from trichoscan.learn import export
 from trichoscan.learn.labels import LabelledHair, label_maps
 from trichoscan.learn.train import TrainConfig, losses, train
+from trichoscan.learn.twins import find_twins
 from trichoscan.records import TrichoscanError
 from trichoscan.segment.infer import load_weights
 
@@ -119,14 +120,18 @@ def test_weights_tell_nothing_of_the_machine(tiny_run: Path) -> None:
     assert str(tiny_run.parent) not in card + (folder / "config.json").read_text()
 
 
-def test_held_out_photos_are_listed_and_not_read(fdu: Path, tmp_path: Path) -> None:
+def test_held_out_photos_are_listed_and_no_twin_of_them_is_trained_on(fdu: Path, tmp_path: Path) -> None:
     from trichoscan.learn.train import _split
 
     split = _split(config(tmp_path, photos=fdu))
-    assert len(split["held_out"]) == 60
-    assert not set(split["held_out"]) & {*split["train"], *split["validation"]}
-    shipped = load_weights().config["split"]
-    assert shipped["held_out"] == split["held_out"]
+    assert [len(split[side]) for side in ("held_out", "validation", "train")] == [60, 24, 206]
+    side_of = {name: side for side, names in split.items() for name in names}
+    twins = find_twins({f.stem: f for f in (fdu / "images").glob("*.jpg")})
+    assert len(twins) == 17
+    assert all(len({side_of[name] for name in group if name in side_of}) == 1 for group in twins)
+    shipped = set(load_weights().config["split"]["held_out"])
+    assert shipped < set(split["held_out"])
+    assert not any(shipped & group for group in twins)
 
 
 def test_nothing_to_train_on_is_said(tmp_path: Path) -> None:

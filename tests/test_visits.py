@@ -154,7 +154,7 @@ def test_shafts_keep_their_length_on_stretched_skin(scene):
         for camera in (scene.camera, stretched)
     ]
     common = set(photos[0]) & set(photos[1])
-    assert len(common) > 5
+    assert len(common) > 2
     for i in common:
         assert length_of(photos[1][i].path_px) == pytest.approx(length_of(photos[0][i].path_px), abs=1e-5)
 
