@@ -41,8 +41,8 @@ def whole_photo(out: Path) -> Callable[[Path], Job]:
     from trichoscan.segment.infer import load_weights
     from trichoscan.segment.memory import keep_freed_memory
     from trichoscan.study import store
-    from trichoscan.study.batch import Settings, process_photo
     from trichoscan.study.manifest import Entry
+    from trichoscan.study.one_photo import Settings, process_photo
 
     keep_freed_memory()
     weights, settings = load_weights(), Settings(um_per_px=UM_PER_PX)

@@ -41,3 +41,33 @@ def clinic(tmp_path_factory: pytest.TempPathFactory) -> Path:
         rows.append(manifest_row(f"photo_{i}.jpg", f"P{i}", "baseline", "2026-01-01", phantom))
     write_manifest(folder / "images" / "manifest.csv", rows)
     return folder
+
+
+@pytest.fixture(scope="session")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder with images/, a manifest.csv and truth/: two subjects of two arms at two visits, 8 um per px.
+
+    The follow-up of S2 is that of S1 under another name. Do not write into it.
+    """
+    import shutil
+    from dataclasses import replace
+
+    from trichoscan.phantom.course import UNTREATED, margin_um
+    from trichoscan.phantom.draw import draw_scene
+    from trichoscan.phantom.write import Visit, write_manifest, write_visits
+
+    course = replace(
+        UNTREATED, days=168.0, lost_share=0.1, new_share=0.1, shift_um=120.0, zoom=0.0, comb_rad=0.05
+    )
+    folder = tmp_path_factory.mktemp("study")
+    margin = margin_um(course, (320 * 8.0, 256 * 8.0))
+    rows = []
+    for seed, subject, arm, later in ((3, "S1", "active", ["week24"]), (8, "S2", "placebo", [])):
+        scene = draw_scene(seed, "plain", 640, 512, 8.0, "normal", "caucasian", margin)
+        visits = [Visit(name, 168, course) for name in later]
+        rows += write_visits(folder, scene, seed, visits, subject=subject, arm=arm)
+    images = folder / "images"
+    shutil.copy(images / "S1_vertex_week24.jpg", images / "S2_vertex_week24.jpg")
+    wrong = {"image": "S2_vertex_week24.jpg", "subject": "S2", "arm": "placebo"}
+    write_manifest(images / "manifest.csv", [*rows, {**rows[1], **wrong}])
+    return folder

@@ -220,3 +220,26 @@ def test_thickness_beside_bound_and_peers() -> None:
     assert mine["hairs"] > 5 and mine["mean abs px"] < halves["mean abs px"]
     assert (rows.bound_px > 0).all()
     assert "| trichoscan |" in thickness.table(rows)
+
+
+def test_pairs_are_judged_against_their_truth() -> None:
+    pairs = load("pairs")
+    near = pairs.Ranges(shift_share=0.1, lost=0.1, new=0.1, jitter_um=5.0)
+    figures = pairs.figures_of(pairs.constellation_cases(3, near))
+    assert figures["pairs"] == 3 and figures["refused"] == 0
+    assert figures["match_precision"] > 0.95 and figures["changes"] > 5
+
+
+def test_a_hair_is_plucked_without_a_trace() -> None:
+    pluck = load("pluck")
+    rng = np.random.default_rng(0)
+    skin = np.clip(180 + rng.normal(0, 3, (500, 600, 3)), 0, 255).astype(np.uint8)
+    hairs = [np.array([[x, y], [x + 70.0, y + 20.0]]) for x in (100, 300, 450) for y in (120, 260, 400)]
+    haired = skin.copy()
+    for hair in hairs:
+        cv2.line(haired, *hair.astype(int).tolist(), (40, 30, 20), 12)
+    bare, removed = pluck.take_out(haired, hairs, 0.4, rng)
+    assert len(removed) == 4
+    for k, hair in enumerate(hairs):
+        x, y = hair.mean(0).astype(int)
+        assert abs(float(bare[y, x].mean()) - (180 if k in removed else 30)) < 15

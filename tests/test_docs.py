@@ -14,9 +14,10 @@ import trichoscan
 from trichoscan.cli import app
 from trichoscan.measure import density, edges, lens, profiles, sections, thickness, units
 from trichoscan.photo import calibrate, quality, read, scale_bar
-from trichoscan.records import HAIR_FLAGS, PHOTO_FLAGS
+from trichoscan.records import CHANGE_FLAGS, HAIR_FLAGS, PHOTO_FLAGS
+from trichoscan.response.cohort import COLUMNS as COHORT_COLUMNS
 from trichoscan.segment import infer
-from trichoscan.study.store import HAIR_COLUMNS, IMAGE_COLUMNS
+from trichoscan.study.columns import HAIR_COLUMNS, IMAGE_COLUMNS, MATCH_COLUMNS, PAIR_COLUMNS
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -58,6 +59,10 @@ def first_cells(text: str) -> list[str]:
     [
         ("measures.md", "Columns of images.csv", IMAGE_COLUMNS),
         ("measures.md", "Columns of hairs.csv", HAIR_COLUMNS),
+        ("measures.md", "Columns of pairs.csv", PAIR_COLUMNS),
+        ("measures.md", "Columns of matches.csv", MATCH_COLUMNS),
+        ("measures.md", "Columns of cohort.csv", COHORT_COLUMNS),
+        ("response.md", "Change flags", tuple(CHANGE_FLAGS)),
         ("measures.md", "Photo flags", tuple(PHOTO_FLAGS)),
         ("measures.md", "Hair flags", tuple(HAIR_FLAGS)),
         ("photos.md", "What to do about a flag", tuple(PHOTO_FLAGS)),

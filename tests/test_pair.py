@@ -21,7 +21,7 @@ from trichoscan.report.pair_overlay import COLOURS, draw_pair, match_kind
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 from constellations import Ranges, Seen, as_analysis, scalp_of, visits
 
-EASY = replace(Ranges(), shift_share=0.15, lost=0.1, new=0.1, missed=0.08, spurious=0.05, jitter_um=10.0)
+EASY = replace(Ranges(), shift_share=0.15, lost=0.1, new=0.1, missed=0.04, spurious=0.02, jitter_um=10.0)
 
 
 def visit_pair(seed: int, ranges: Ranges = EASY) -> tuple[Seen, Seen]:
@@ -97,7 +97,7 @@ def test_overlooked_hairs_are_found_again(pairs: list) -> None:
             if any("found_again" in hair.flags for hair in hairs):
                 right += one[m.baseline] == other[m.followup]
                 wrong += one[m.baseline] != other[m.followup]
-    assert right > 10
+    assert right > 5
     assert wrong < 0.2 * right
 
 
@@ -182,7 +182,7 @@ def test_the_best_assignment_takes_no_pair_that_loses() -> None:
 def test_hairs_keep_one_name_over_three_visits() -> None:
     rng = np.random.default_rng(77)
     scalp = scalp_of(rng, units_per_cm2=75.0)
-    still = replace(EASY, lost=0.0, new=0.0)
+    still = replace(EASY, lost=0.0, new=0.0, turn_deg=20.0)
     first, second = visits(scalp, still, rng)
     _, third = visits(scalp, still, rng)
     seen = (first, second, third)

@@ -116,6 +116,7 @@ def test_a_mirrored_photo_is_another_site() -> None:
     )
     alignment = register(first.analysis, as_analysis(mirrored, first.analysis.um_per_px))
     assert not alignment.accepted
+    assert "mirrored" in alignment.reason
 
 
 def test_fields_that_hardly_touch_are_refused() -> None:

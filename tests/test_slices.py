@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import cv2
@@ -12,11 +13,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_evaluate import HairVector, grid_of_hairs, judge, write_results, write_truth
+from typer.testing import CliRunner
 
+from trichoscan.cli import app
 from trichoscan.learn.calibration import calibration_bins, calibration_error
-from trichoscan.learn.evaluate import evaluate
-from trichoscan.learn.slices import SLICES
+from trichoscan.learn.evaluate import evaluate, judge_all, truth_files
+from trichoscan.learn.slices import SLICES, hair_rows
 from trichoscan.learn.traits import light_against_skin, neighbourhood
+from trichoscan.learn.worst import errors_of
 from trichoscan.records import TrichoscanError
 from trichoscan.report.error_sheet import FOUND, PANEL_PX, TRUE, ErrorPicture, cut_square, draw_error_sheet
 
@@ -204,6 +208,7 @@ def test_false_hairs_on_photos_without_hair_are_told_on_their_own(tmp_path: Path
     )
     figures = evaluate(tmp_path / "results", tmp_path / "truth")
     assert (figures["photos_without_hair"], figures["false_hairs_without_hair"]) == (2, 1.5)
+    (tmp_path / "more").mkdir()
     assert judge(tmp_path / "more", hairs, hairs)["false_hairs_without_hair"] is None
 
 
@@ -226,17 +231,13 @@ def test_the_sheet_shows_each_kind_of_error(tmp_path: Path) -> None:
 
 
 def test_one_hair_in_two_versions_is_one_error(tmp_path: Path) -> None:
-    from trichoscan.learn.evaluate import _judge_all, _truth_files
-    from trichoscan.learn.slices import hair_rows
-    from trichoscan.learn.worst import errors_of
-
     hairs = grid_of_hairs()
     backwards = [(t, r) for r, t in hairs[:2]]
     later = [((r[0] + 0.7 * (t[0] - r[0]), r[1] + 0.7 * (t[1] - r[1])), t) for r, t in hairs[2:3]]
     write_truth(tmp_path / "truth", "a", hairs)
     write_results(tmp_path / "results", {"a.jpg": backwards + later + hairs[5:]})
-    files = _truth_files(tmp_path / "results", tmp_path / "truth")
-    (verdict,) = _judge_all(tmp_path / "results", files, seams=False, direction="chord")
+    files = truth_files(tmp_path / "results", tmp_path / "truth")
+    (verdict,) = judge_all(tmp_path / "results", files, seams=False, direction="chord")
     kinds = [error.kind for error in errors_of(verdict, hair_rows(verdict, None))]
     assert sorted(kinds) == ["missed", "missed", "wrong direction", "wrong direction", "wrong root"]
 
@@ -281,3 +282,24 @@ def test_real_results_are_sliced(fdu: Path, tmp_path: Path) -> None:
     assert int(rows["light against skin", "black: below 0.2 of the skin's light"]["true_hairs"]) > 0
     assert figures["precision"] == 1.0
     assert (tmp_path / "sheet.png").stat().st_size > 10_000
+
+
+def test_the_command_line_shows_the_slices_and_draws_the_sheet(tmp_path: Path) -> None:
+    hairs = grid_of_hairs()
+    write_truth(tmp_path / "truth", "a", hairs)
+    cv2.imwrite(str(tmp_path / "a.png"), np.full((1024, 1280, 3), 150, np.uint8))
+    write_results(tmp_path / "results", {"a.png": hairs[:24]})
+    command = [
+        "evaluate",
+        tmp_path / "results",
+        tmp_path,
+        "--sheet",
+        tmp_path / "b.png",
+        "--photos",
+        tmp_path,
+    ]
+    result = CliRunner().invoke(app, [str(part) for part in command])
+    assert result.exit_code == 0, result.stderr
+    assert re.search(r"^all +all +1 +48 +24 +0\.5 +24 +24 +1\.0 +0\.6667$", result.stdout, re.M)
+    assert re.search(r"^ +0\.9 +1\.0 +24 +0\.9 +1\.0$", result.stdout, re.M)
+    assert (tmp_path / "b.png").is_file()

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from trichoscan.records import Analysis, Estimate, Hair, Quality, TrichoscanError
-from trichoscan.study import store
+from trichoscan.study import columns, store
 from trichoscan.study.geometry import feature_collection, mask_polygons
 from trichoscan.study.manifest import Entry
 
@@ -59,8 +59,8 @@ def entry(image: str, **known: str) -> Entry:
 
 def write(out: Path, entries: Sequence[Entry], analysis: Analysis) -> None:
     for each in entries:
-        cells = store.measured_cells(analysis, Path(each.image).stem, 30.0)
-        store.write_part(out, each.image, made_from={}, cells=cells, hairs=store.hair_rows(analysis, 30.0))
+        cells = columns.measured_cells(analysis, Path(each.image).stem, 30.0)
+        store.write_part(out, each.image, made_from={}, cells=cells, hairs=columns.hair_rows(analysis, 30.0))
     store.write_tables(out, entries)
 
 
@@ -69,8 +69,8 @@ def read(path: Path) -> list[dict[str, str]]:
 
 
 def test_the_columns_are_those_of_the_contract() -> None:
-    assert ", ".join(store.IMAGE_COLUMNS).startswith(COLUMNS_OF_THE_CONTRACT)
-    assert ", ".join(store.HAIR_COLUMNS) == (
+    assert ", ".join(columns.IMAGE_COLUMNS).startswith(COLUMNS_OF_THE_CONTRACT)
+    assert ", ".join(columns.HAIR_COLUMNS) == (
         "image, hair_id, unit_id, root_x_px, root_y_px, tip_x_px, tip_y_px, length_um, diameter_um, "
         "diameter_se_um, kind, counted, confidence, flags"
     )
@@ -104,24 +104,24 @@ def test_without_a_scale_px_stand_and_um_are_empty(tmp_path: Path) -> None:
     write(tmp_path, [entry("a.jpg")], make_analysis(um_per_px=None))
     (row,) = read(tmp_path / "images.csv")
     assert (row["hair_count"], row["width_px"], row["um_per_px_source"]) == ("2", "400", "none")
-    in_um = [name for name in store.IMAGE_COLUMNS if name.endswith(("_um", "_cm2", "_low", "_high"))]
+    in_um = [name for name in columns.IMAGE_COLUMNS if name.endswith(("_um", "_cm2", "_low", "_high"))]
     assert {row[name] for name in (*in_um, "um_per_px")} == {""}
     for hair in read(tmp_path / "hairs.csv"):
         assert hair["root_x_px"] and not (hair["length_um"] or hair["diameter_um"] or hair["kind"])
 
 
 def test_a_failed_photo_has_a_row(tmp_path: Path) -> None:
-    store.write_part(tmp_path, "x.jpg", made_from={}, cells=store.failed_cells("=cut\nshort"))
+    store.write_part(tmp_path, "x.jpg", made_from={}, cells=columns.failed_cells("=cut\nshort"))
     store.write_tables(tmp_path, [entry("x.jpg", visit="week0")])
     (row,) = read(tmp_path / "images.csv")
     assert (row["status"], row["error"], row["visit"]) == ("failed", "'=cut short", "week0")
-    assert {row[name] for name in store.IMAGE_COLUMNS[8:]} == {""}
+    assert {row[name] for name in columns.IMAGE_COLUMNS[8:]} == {""}
     assert read(tmp_path / "hairs.csv") == []
 
 
 @given(st.text(st.characters(codec=None), min_size=1))
 def test_no_text_is_run_as_a_formula(text: str) -> None:
-    cell = store.text_cell(text)
+    cell = columns.text_cell(text)
     assert not cell.startswith(("=", "+", "-", "@", "\t", "\r"))
     assert (
         cell.encode("utf-8")
@@ -139,13 +139,13 @@ def test_hostile_text_comes_back_from_the_table(tmp_path: Path) -> None:
     assert {hair["image"] for hair in read(tmp_path / "hairs.csv")} == {row["image"]}
 
 
-@given(st.floats(allow_nan=True, allow_infinity=True), st.sampled_from([*store.DECIMALS, "hair_count"]))
+@given(st.floats(allow_nan=True, allow_infinity=True), st.sampled_from([*columns.DECIMALS, "hair_count"]))
 def test_numbers_are_rounded_and_never_odd(value: float, column: str) -> None:
-    cell = store.number_cell(column, value)
+    cell = columns.number_cell(column, value)
     if not np.isfinite(value):
         assert cell == ""
     else:
-        half_a_digit = 0.5 * 10.0 ** -store.DECIMALS.get(column, 0)
+        half_a_digit = 0.5 * 10.0 ** -columns.DECIMALS.get(column, 0)
         assert abs(float(cell) - value) <= half_a_digit * (1 + 1e-9) + abs(value) * 1e-15
         assert cell.strip("-0.") or not cell.startswith("-")
 
@@ -168,7 +168,7 @@ def test_long_names_are_cut_and_stay_apart(tmp_path: Path, stem: str) -> None:
     assert short == "short"
     assert len(set(names)) == 2
     for name in names:
-        assert store.text_cell(stem).startswith(name[:50])
+        assert columns.text_cell(stem).startswith(name[:50])
         for extension in (".geojson", ".jpg"):
             assert len(f"{name}{extension}".encode()) <= 255
             (tmp_path / f"{name}{extension}").touch()
@@ -177,7 +177,7 @@ def test_long_names_are_cut_and_stay_apart(tmp_path: Path, stem: str) -> None:
 @pytest.mark.parametrize("image", ["-2.jpg", "sub/-2.jpg", "=1/+3.png"])
 def test_the_cell_of_the_geometry_is_the_path_of_its_file(image: str) -> None:
     (name,) = store.file_names([image])
-    assert store.measured_cells(make_analysis(), name, 30.0)["geometry"] == f"geometry/{name}.geojson"
+    assert columns.measured_cells(make_analysis(), name, 30.0)["geometry"] == f"geometry/{name}.geojson"
 
 
 def ring_area(ring: list[list[float]]) -> float:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from trichoscan.learn.evaluate import evaluate
     from trichoscan.photo.calibrate import calibrate
     from trichoscan.photo.read import read_photo
-    from trichoscan.pipeline import analyze
+    from trichoscan.pipeline import Comparison, analyze, compare
     from trichoscan.records import Analysis, Estimate, Hair, Photo, TargetArea, TrichoscanError
     from trichoscan.report.overlay import draw_overlay
     from trichoscan.segment.infer import load_weights
@@ -27,6 +27,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Analysis",
+    "Comparison",
     "Estimate",
     "Hair",
     "Photo",
@@ -35,6 +36,7 @@ __all__ = [
     "analyze",
     "analyze_folder",
     "calibrate",
+    "compare",
     "draw_overlay",
     "evaluate",
     "load_weights",
@@ -42,9 +44,11 @@ __all__ = [
 ]
 
 _HOME = {
+    "Comparison": "pipeline",
     "analyze": "pipeline",
     "analyze_folder": "study.batch",
     "calibrate": "photo.calibrate",
+    "compare": "pipeline",
     "draw_overlay": "report.overlay",
     "evaluate": "learn.evaluate",
     "load_weights": "segment.infer",

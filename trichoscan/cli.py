@@ -1,39 +1,22 @@
-"""The command line: thin commands over the library, and the only module that prints."""
+"""The command line: thin commands over the library; `show` prints what they found."""
 
 from __future__ import annotations
 
-import csv
 import logging
 import traceback
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 import trichoscan
+from trichoscan.show import say, show_comparison, show_csv, show_figures, show_plan, show_progress, show_run
 
-if TYPE_CHECKING:
-    from trichoscan.study.batch import Outcome, RunSummary
-
-ROWS_SHOWN = 12
-"""Photos shown one by one in the table at the end; of more, the quantiles are shown."""
-WIDTH_IN_FILES = 160
-"""Columns of the table where stdout is no terminal: lines are not to be broken there."""
-SUMMARY_COLUMNS = {
-    "hair_count": "hairs",
-    "area_cm2": "cm2",
-    "hair_density_per_cm2": "hairs/cm2",
-    "unit_density_per_cm2": "units/cm2",
-    "mean_diameter_um": "mean um",
-    "vellus_percent": "vellus %",
-}
 PHANTOM_SUBJECTS = 20
 """Subjects drawn where nothing else is asked for."""
-QUANTILES = {"lowest": 0.0, "quarter": 0.25, "median": 0.5, "three quarters": 0.75, "highest": 1.0}
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -61,9 +44,9 @@ def told_plainly(debug: bool) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        _say("stopped; what is finished is kept: run the same command again to go on")
+        say("stopped; what is finished is kept: run the same command again to go on")
         raise typer.Exit(130) from None
-    except (typer.Exit, BrokenPipeError):
+    except (typer.Exit, typer.BadParameter, BrokenPipeError):
         raise
     except Exception as error:
         from trichoscan.records import TrichoscanError  # numpy comes with it; --help does without
@@ -71,16 +54,12 @@ def told_plainly(debug: bool) -> Iterator[None]:
         if debug:
             traceback.print_exc()
         if isinstance(error, TrichoscanError):
-            _say(str(error))
+            say(str(error))
         elif isinstance(error, OSError):
-            _say(f"{error.filename or 'file'}: {error.strerror or error}: check the disk and its permissions")
+            say(f"{error.filename or 'file'}: {error.strerror or error}: check the disk and its permissions")
         else:
-            _say(f"unexpected {type(error).__name__}: {error}: please report it, with the output of --debug")
+            say(f"unexpected {type(error).__name__}: {error}: please report it, with the output of --debug")
         raise typer.Exit(2) from None
-
-
-def _say(message: str) -> None:
-    typer.echo(f"trichoscan: {' '.join(message.split())}", err=True)
 
 
 def _show_version(wanted: bool) -> None:
@@ -123,11 +102,14 @@ def analyze(
     ] = False,
     debug: DebugOption = False,
 ) -> None:
-    """Count and measure the hair on every photo; run it again to go on where it stopped."""
+    """Count and measure the hair on every photo, and compare follow-ups with their baseline.
+
+    Run it again to go on where it stopped.
+    """
     with told_plainly(debug):
         from trichoscan.study.batch import analyze_folder
 
-        with _progress() as on_progress:
+        with show_progress() as (on_progress, on_pair):
             summary = analyze_folder(
                 photos,
                 out,
@@ -141,9 +123,101 @@ def analyze(
                 workers=workers,
                 overwrite=overwrite,
                 on_progress=on_progress,
+                on_pair=on_pair,
             )
-        _report_run(out, summary)
+        show_run(out, summary)
         raise typer.Exit(1 if summary.failed else 0)
+
+
+@app.command(epilog="Example: trichoscan compare before.jpg after.jpg -o results --um-per-px 5.5 --days 168")
+def compare(
+    baseline: Annotated[Path, typer.Argument(help="Earlier photo.")],
+    followup: Annotated[Path, typer.Argument(help="Later photo of the same site.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the results.")],
+    days: Annotated[
+        int | None, typer.Option(min=0, help="Between the photos; 1 to 7 give the growth rate.")
+    ] = None,
+    um_per_px: Annotated[
+        float | None, typer.Option(help="Scale of photos without one in a manifest.csv beside them.")
+    ] = None,
+    vellus_below: Annotated[float, typer.Option(help="Hairs thinner than this many um are vellus.")] = 30.0,
+    device: DeviceOption = "auto",
+    weights: Annotated[str | None, typer.Option(help="Name or folder of the network's weights.")] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Measure again what is already done.")
+    ] = False,
+    debug: DebugOption = False,
+) -> None:
+    """Find the hairs of one photo again on a later one, and say what changed."""
+    with told_plainly(debug):
+        from trichoscan.study.batch import compare_photos
+
+        summary = compare_photos(
+            baseline,
+            followup,
+            out,
+            days=days,
+            um_per_px=um_per_px,
+            vellus_below_um=vellus_below,
+            weights=weights,
+            device=device,
+            overwrite=overwrite,
+        )
+        show_comparison(out, summary)
+        raise typer.Exit(0 if all(pair.status == "ok" for pair in summary.pairs) else 1)
+
+
+@app.command(
+    epilog="Example: trichoscan plan --effect 15 --sd 20 --correlation 0.5 --dropout 0.1; with the variance "
+    "of a study: trichoscan plan results --effect 15"
+)
+def plan(
+    results: Annotated[
+        Path | None, typer.Argument(help="Results with follow-ups, for SD and correlation.")
+    ] = None,
+    effect: Annotated[
+        float, typer.Option(help="Difference of the arms' changes to be found, in the measure's unit.")
+    ] = 20.0,
+    sd: Annotated[float | None, typer.Option(help="SD of the change between subjects of one arm.")] = None,
+    correlation: Annotated[
+        float | None, typer.Option(help="Of the change with the baseline; 0 by default.")
+    ] = None,
+    alpha: Annotated[float, typer.Option(help="Chance of an effect where there is none, two-sided.")] = 0.05,
+    power: Annotated[float, typer.Option(help="Chance to find the effect.")] = 0.8,
+    dropout: Annotated[float, typer.Option(help="Share of subjects without a last visit.")] = 0.0,
+    sites: Annotated[int, typer.Option(help="Sites of each subject, averaged.")] = 1,
+    site_correlation: Annotated[
+        float, typer.Option(help="Of a subject's sites with each other; 1 says that a second tells nothing.")
+    ] = 1.0,
+    measure: Annotated[
+        str, typer.Option(help="Measure of cohort.csv whose variance is taken from the results.")
+    ] = "density_per_cm2",
+    debug: DebugOption = False,
+) -> None:
+    """Say how many subjects a trial of two arms needs."""
+    _refuse((sd is None) == (results is None), "give either --sd or a folder of results")
+    with told_plainly(debug):
+        from trichoscan.response.cohort import COHORT_MEASURES
+        from trichoscan.response.plan import plan_trial, seen_variance
+        from trichoscan.study.cohort import read_changes
+
+        _refuse(measure not in COHORT_MEASURES, f"--measure: one of {', '.join(COHORT_MEASURES)}")
+        seen = None if results is None else seen_variance(read_changes(results), measure)
+        # sd_high: a plan on the SD itself is too small every second time.
+        spread = seen.sd_high if seen is not None else sd or 0.0
+        if correlation is None:
+            correlation = 0.0 if seen is None else seen.correlation
+        made = plan_trial(
+            effect,
+            spread,
+            correlation=correlation,
+            alpha=alpha,
+            power=power,
+            dropout_share=dropout,
+            sites=sites,
+            site_correlation=site_correlation,
+        )
+        show_plan(made, seen)
 
 
 @app.command(epilog="Example: trichoscan calibrate ruler.jpg --tick-um 500")
@@ -166,7 +240,7 @@ def calibrate(
             reading = f"{scale.um_per_px:.4f} um per px +- {100 * scale.cv:.2f} %"
             typer.echo(f"{reading}, confidence {scale.confidence:.2f}: {scale.found}")
         if not scales:
-            _say(f"{photo}: no scale bar with its label and no ruler found: photograph a ruler that fills it")
+            say(f"{photo}: no scale bar with its label and no ruler found: photograph a ruler that fills it")
             raise typer.Exit(1)
 
 
@@ -199,10 +273,10 @@ def evaluate(
         figures = compare_with_truth(
             results, truth, seams=seams, direction=direction, photos=photos, sheet=sheet
         )
-        _print_figures(figures)
+        show_figures(figures)
         for name in ("evaluation_slices.csv", "evaluation_calibration.csv"):
             typer.echo()
-            _print_csv(results / name)
+            show_csv(results / name)
 
 
 @app.command(
@@ -322,125 +396,4 @@ def train(
         config = TrainConfig(
             photos, out, name=name, steps=steps, seed=seed, device=device, resume=resume, seams=seams
         )
-        typer.echo(f"weights in {make_weights(config, _say)}")
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[Outcome, int], None] | None]:
-    """Bar on stderr with photos per second and time left; None where stderr is no terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield None
-        return
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[speed]}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("loading the network", total=None, speed="")
-        failed = 0
-
-        def advance(outcome: Outcome, photos: int) -> None:
-            nonlocal failed
-            failed += outcome.status == "failed"
-            speed = progress.tasks[0].speed
-            progress.update(
-                task,
-                total=photos,
-                advance=1,
-                description=f"photos, {failed} failed" if failed else "photos",
-                speed="" if speed is None else f"{speed:.1f} photos/s",
-            )
-
-        yield advance
-
-
-def _report_run(out: Path, summary: RunSummary) -> None:
-    """Failed photos and notes on stderr, one table on stdout."""
-    with (out / "images.csv").open(encoding="utf-8", newline="") as file:
-        kept = ("image", "status", "error", "flags", *SUMMARY_COLUMNS)
-        rows = [{name: row[name] for name in kept} for row in csv.DictReader(file)]
-    for row in rows:
-        if row["status"] == "failed":
-            _say(f"{row['image']}: {row['error']}")
-    for note in summary.notes:
-        _say(note)
-    measured = [row for row in rows if row["status"] == "ok"]
-    if measured:
-        _print_summary(measured)
-        flags = Counter(flag for row in measured for flag in row["flags"].split())
-        if flags:
-            typer.echo("flags: " + ", ".join(f"{flag} {count}" for flag, count in flags.most_common()))
-    earlier = f", {summary.kept} of them earlier" if summary.kept else ""
-    failed = f", {summary.failed} failed" if summary.failed else ""
-    typer.echo(f"{summary.ok} photos measured{earlier}{failed} in {summary.seconds:.1f} s; results in {out}")
-
-
-def _print_summary(rows: Sequence[Mapping[str, str]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    few = len(rows) <= ROWS_SHOWN
-    table = Table(box=None, pad_edge=False)
-    table.add_column("photo" if few else f"of {len(rows)} photos", overflow="fold")
-    for title in SUMMARY_COLUMNS.values():
-        table.add_column(title, justify="right", no_wrap=True)
-    if few:
-        for row in rows:
-            table.add_row(Text(row["image"]), *(row[name] for name in SUMMARY_COLUMNS))
-    else:
-        columns = {name: sorted(float(row[name]) for row in rows if row[name]) for name in SUMMARY_COLUMNS}
-        for label, share in QUANTILES.items():
-            table.add_row(label, *(_quantile(values, share) for values in columns.values()))
-    console = Console()
-    if not console.is_terminal:
-        console.width = WIDTH_IN_FILES
-    console.print(table)
-
-
-def _quantile(ordered: Sequence[float], share: float) -> str:
-    """Nearest value of a sorted list at a share of its length; empty where there are none."""
-    return f"{ordered[round(share * (len(ordered) - 1))]:.6g}" if ordered else ""
-
-
-def _print_figures(figures: Mapping[str, float | None]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("figure", box=None, pad_edge=False)
-    table.add_column("value", justify="right")
-    for name, value in figures.items():
-        table.add_row(
-            name, "-" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
-        )
-    Console().print(table)
-
-
-def _print_csv(file: Path) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    with file.open(encoding="utf-8", newline="") as opened:
-        titles, *rows = csv.reader(opened)
-    numbers = [all(_is_number(row[i]) for row in rows if row[i]) for i in range(len(titles))]
-    table = Table(box=None, pad_edge=False)
-    for title, number in zip(titles, numbers, strict=True):
-        table.add_column(title.replace("_", " "), justify="right" if number else "left", no_wrap=True)
-    for row in rows:
-        table.add_row(*(Text(cell or "-") for cell in row))
-    console = Console()
-    if not console.is_terminal:
-        console.width = WIDTH_IN_FILES
-    console.print(table)
-
-
-def _is_number(cell: str) -> bool:
-    return cell.replace(".", "", 1).isdigit()
+        typer.echo(f"weights in {make_weights(config, say)}")

@@ -1,17 +1,31 @@
-"""The only composer of the stages: a calibrated photo in, everything measured on it out."""
+"""The only composer of the stages: from a photo to its measures, from two of these to the change."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from trichoscan.match.pair import pair
+from trichoscan.match.register import register
 from trichoscan.measure.density import count_hairs, counting_mask, roots_in
 from trichoscan.measure.thickness import measure_diameters
 from trichoscan.measure.units import group_units
 from trichoscan.photo.quality import assess
-from trichoscan.records import Analysis, Hair, Photo, Quality, Segmentation, TargetArea
+from trichoscan.records import (
+    Alignment,
+    Analysis,
+    Change,
+    Hair,
+    Pairing,
+    Photo,
+    Quality,
+    Segmentation,
+    TargetArea,
+)
+from trichoscan.response.change import VELLUS_BELOW_UM, quantify_change
 from trichoscan.segment.trace import trace_all
 
 if TYPE_CHECKING:
@@ -107,3 +121,50 @@ def _um_per_px_by_width(hairs: Sequence[Hair]) -> float | None:
     """Scale at which these hairs are as wide as hair is; None where too few have a width."""
     widths = [hair.diameter_px for hair in hairs if np.isfinite(hair.diameter_px)]
     return TYPICAL_SHAFT_UM / float(np.median(widths)) if len(widths) >= FEWEST_WIDTHS else None
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """What became of one site between two photos.
+
+    Attributes
+    ----------
+    alignment : Alignment
+    pairing : Pairing or None
+        None where the alignment was refused; `alignment.reason` says why.
+    change : Change or None
+        Likewise.
+    """
+
+    alignment: Alignment
+    pairing: Pairing | None
+    change: Change | None
+
+
+def compare(
+    baseline: Analysis,
+    followup: Analysis,
+    *,
+    days: float | None = None,
+    vellus_below_um: float = VELLUS_BELOW_UM,
+) -> Comparison:
+    """Find the same hairs again on a later photo of the site, and quantify the change.
+
+    Parameters
+    ----------
+    baseline, followup : Analysis
+    days : float, optional
+        Between the photos; growth is measured where they are 1 to 7.
+    vellus_below_um : float
+        Hairs thinner than this are vellus.
+
+    Returns
+    -------
+    Comparison
+        Without a change where the photos cannot be shown to be of one site.
+    """
+    alignment = register(baseline, followup)
+    if not alignment.accepted:
+        return Comparison(alignment, None, None)
+    pairing = pair(baseline, followup, alignment)
+    return Comparison(alignment, pairing, quantify_change(baseline, followup, pairing, days, vellus_below_um))

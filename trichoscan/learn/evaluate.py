@@ -127,6 +127,8 @@ def truth_files(results: Path, folder: Path) -> dict[str, Path]:
 def judge_all(results: Path, files: dict[str, Path], *, seams: bool, direction: Direction) -> list[Verdict]:
     """Verdict on each photo of RESULTS that has a truth file, in the order of images.csv."""
     hairs = read_table(results, "hairs.csv")
+    if "flags" in hairs:  # a hair found again was found by another photo's help
+        hairs = hairs[~hairs["flags"].str.contains("found_again")]
     hairs_of = {str(image): table for image, table in hairs.groupby("image", sort=False)}
     verdicts = []
     for row in read_table(results, "images.csv").itertuples(index=False):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from trichoscan.match.gain import RECOVERED, Rates, missed, place_gain
+from trichoscan.match.gain import RECOVERED, Rates, lasting, missed, place_gain
 from trichoscan.match.posterior import best_assignment, marginals
 from trichoscan.match.scene import Scene
 
@@ -100,10 +100,10 @@ def _find(
     """
     if not len(alone) or not len(doubtful_um):
         return Found(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
-    sure = confidence[alone]
+    sure = lasting(confidence[alone])
     density = len(doubtful_um) / scene.followup_area_um2
     place = place_gain(roots_um[alone], doubtful_um, sd_map_um[alone], scene.jitter_um, np.log(density))
-    overlooked = sure * (1 - share_gone) * missed(sure)
+    overlooked = sure * (1 - share_gone) * missed(confidence[alone])
     otherwise = sure * share_gone + overlooked * (1 - RECOVERED) + (1 - sure)
     gain = place + np.log(overlooked * RECOVERED / otherwise)[:, None]
     gain = gain + np.log(doubtful_confidence / doubtful_confidence.mean())[None]

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from trichoscan.match.again import look_again
 from trichoscan.match.gain import (
     Rates,
+    again_share,
     comb,
     density_about_a_root,
     direction_gain,
-    missed,
+    lasting,
     place_gain,
     presence_gain,
     truly_gone,
@@ -32,11 +33,11 @@ from trichoscan.records import Alignment, Analysis, Pairing, TrichoscanError
 
 Floats = NDArray[np.float64]
 
-FIRST_RATES = Rates(0.15, 0.15)
-PRIOR_HAIRS = 10.0
-"""The first rates weigh as much as this many hairs."""
+FIRST_RATES = Rates(0.1, 0.1)
+PRIOR_HAIRS = 4.0
+"""The first rates, a guess, weigh as much as this many hairs."""
 MOST_GONE = 0.8
-ROUNDS = 3
+ROUNDS = 4
 """Of pairing and learning the rates, the comb and the units in turn."""
 SURE = 0.8
 """Pairs at least so probable teach how hair was combed."""
@@ -79,7 +80,7 @@ def _weigh(scene: Scene) -> tuple[Floats, Floats, Rates]:
     if not chance.size:
         return gain, chance, rates
     for _ in range(ROUNDS):
-        alone = float(np.mean(1 - second.confidence * (1 - rates.new) * (1 - missed(second.confidence))))
+        alone = float(np.mean(1 - again_share(second.confidence, rates.new)))
         density = alone * density_about_a_root(scene.at_um, scene.followup_area_um2)
         place = place_gain(first.roots_um, scene.at_um, scene.sd_map_um, scene.jitter_um, np.log(density))
         presence = presence_gain(first.confidence, second.confidence, rates) + np.log(alone)
@@ -87,15 +88,15 @@ def _weigh(scene: Scene) -> tuple[Floats, Floats, Rates]:
         gain = gain + unit_gain(first.unit, second.unit, chance)
         chance = marginals(gain)
         rates = Rates(
-            _share_gone(first.confidence, chance.sum(1), scene.shown, FIRST_RATES.lost),
-            _share_gone(second.confidence, chance.sum(0), scene.shown_back, FIRST_RATES.new),
+            _share_gone(first.confidence, chance.sum(1), scene.shown, rates.lost),
+            _share_gone(second.confidence, chance.sum(0), scene.shown_back, rates.new),
         )
         middle, spread = comb(scene.turn_rad[chance > SURE])
     return gain, chance, rates
 
 
-def _share_gone(confidence: Floats, paired: Floats, shown: NDArray[np.bool_], expected: float) -> float:
-    """Share of the hairs in the common field that are gone; what was expected keeps some weight."""
-    gone = float(truly_gone(confidence, 1 - paired, expected)[shown].sum())
-    real = float(confidence[shown].sum())
-    return min((gone + PRIOR_HAIRS * expected) / (real + PRIOR_HAIRS), MOST_GONE)
+def _share_gone(confidence: Floats, paired: Floats, shown: NDArray[np.bool_], share: float) -> float:
+    """Share of the hairs in the common field that are gone, from the share believed before."""
+    gone = float(truly_gone(confidence, 1 - paired, share)[shown].sum())
+    real = float(lasting(confidence)[shown].sum())
+    return min((gone + PRIOR_HAIRS * FIRST_RATES.lost) / (real + PRIOR_HAIRS), MOST_GONE)

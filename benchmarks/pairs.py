@@ -1,0 +1,266 @@
+"""How well two visits are aligned and matched, and how often two sites are taken for one.
+
+Run: python benchmarks/pairs.py --fdu ../shared/data/fdu [--number 100] [--side held_out] [--json pairs.json]
+
+Five parts, each left out where its number is 0: plucked pairs, from real photos of data/fdu with 5-20 % of
+the hairs taken out, moved, turned, stretched, relit and recompressed, each also with its visits swapped
+(`pluck`); pairs of different subjects among the same photos; drawn pairs with hair re-cut and re-combed;
+constellations over all that matching is built for, without pixels (`constellations`); and different
+sites among hand-drawn constellations.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from constellations import Ranges, Seen, as_analysis, scalp_of, visits
+from pair_figures import NOBODY, Judged, Names, Truth, judge, named_alike, summary
+from pluck import Plucked, pluck, still
+
+from trichoscan.match.pair import pair
+from trichoscan.match.register import register
+from trichoscan.phantom.draw import Phantom, draw_phantom, photograph
+from trichoscan.phantom.pairs import map_points
+from trichoscan.phantom.visits import follow_up
+from trichoscan.pipeline import analyze
+from trichoscan.records import Analysis, Hair, Pairing, Photo
+from trichoscan.segment.infer import Weights, load_weights
+
+Floats = NDArray[np.float64]
+Figures = dict[str, float]
+Case = tuple[Analysis, Analysis, Truth]
+
+SEED = 880_000
+SAME_ROOT_UM = 60.0
+"""A detected root this near to a true one is that hair: about its width."""
+FDU_UM_PER_PX = 5.54
+SAME_PICTURE = 2.5
+"""Median difference in grey levels below which two reduced photos are one picture; our choice."""
+STYLES = ("plain", "clipped")
+
+
+def figures_of(cases: Iterator[Case]) -> Figures:
+    """Register, match and judge each pair; seconds of both beside."""
+    judged: list[Judged] = []
+    refused, seconds = 0, []
+    for baseline, followup, truth in cases:
+        start = time.process_time()
+        alignment = register(baseline, followup)
+        pairing = pair(baseline, followup, alignment) if alignment.accepted else None
+        seconds.append(time.process_time() - start)
+        if pairing is None:
+            refused += 1
+        else:
+            judged.append(judge(baseline, followup, pairing, truth))
+    return summary(judged, refused) | {"cpu_s_per_pair": round(float(np.mean(seconds or [0])), 2)}
+
+
+def plucked_cases(photos: dict[str, Analysis], fdu: Path, weights: Weights) -> Iterator[Case]:
+    """Each photo with its plucked twin, and the two swapped."""
+    for number, (stem, before) in enumerate(sorted(photos.items())):
+        lines = [hair.path_px for hair in hand_drawn(fdu, stem)]
+        rng = np.random.default_rng(SEED + number)
+        plucked = pluck(pixels_of(fdu, stem), [p[[0, -1]] for p in lines], FDU_UM_PER_PX, rng)
+        after = analyze(Photo(plucked.pixels, plucked.view.um_per_px, "manifest"), weights, device="cpu")
+        yield from plucked_truths(before, after, plucked, np.array([p[0] for p in lines]))
+
+
+def plucked_truths(before: Analysis, after: Analysis, plucked: Plucked, roots_px: Floats) -> Iterator[Case]:
+    """A plucked pair and its truth, forth and back; `roots_px` (N, 2) are the hand-drawn roots."""
+    first, second = still(FDU_UM_PER_PX), plucked.view
+    limit = SAME_ROOT_UM / FDU_UM_PER_PX
+    left = roots_px[named_alike(roots_px, plucked.removed_px, 0.5) == NOBODY]
+
+    def onward(points: Floats) -> Floats:
+        return second.to_px(first.to_um(points))
+
+    def back(points: Floats) -> Floats:
+        return first.to_px(second.to_um(points))
+
+    own = _roots(before.hairs)
+    marks = np.concatenate([plucked.removed_px, left])
+    taken = named_alike(own, marks, limit)
+    gone = frozenset(np.flatnonzero((taken >= 0) & (taken < len(plucked.removed_px))).tolist())
+
+    def name(one: Sequence[Hair], other: Sequence[Hair]) -> tuple[Names, Names]:
+        """Hairs of the unplucked photo by number; those of the other by the one they truly lie on."""
+        stay = np.array([k for k in range(len(one)) if k not in gone], np.int64)
+        on = named_alike(back(_roots(other)), _roots(one)[stay], limit, _ways(one)[stay])
+        return list(range(len(one))), [NOBODY if k == NOBODY else int(stay[k]) for k in on]
+
+    def forth(p: Pairing) -> tuple[Names, Names]:
+        return name(p.baseline_hairs, p.followup_hairs)
+
+    def swapped(p: Pairing) -> tuple[Names, Names]:
+        return name(p.followup_hairs, p.baseline_hairs)[::-1]
+
+    none: frozenset[int] = frozenset()
+    yield before, after, Truth(onward, second.um_per_px, forth, gone, none, roots_px, left)
+    yield after, before, Truth(back, FDU_UM_PER_PX, swapped, none, gone, onward(left), onward(roots_px))
+
+
+def _roots(hairs: Sequence[Hair]) -> Floats:
+    return np.array([hair.root_px for hair in hairs], np.float64).reshape(-1, 2)
+
+
+def _ways(hairs: Sequence[Hair]) -> Floats:
+    chords = np.array([hair.tip_px - hair.root_px for hair in hairs], np.float64).reshape(-1, 2)
+    return chords / np.maximum(np.hypot(*chords.T), 1e-9)[:, None]
+
+
+def pixels_of(fdu: Path, stem: str) -> NDArray[np.uint8]:
+    """RGB of a photo of data/fdu."""
+    return np.ascontiguousarray(cv2.imread(str(fdu / "images" / f"{stem}.jpg"))[:, :, ::-1])
+
+
+def hand_drawn(fdu: Path, stem: str) -> tuple[Hair, ...]:
+    """Hand-drawn hairs of a photo of data/fdu; debris is left out."""
+    marks = json.loads((fdu / "truth" / f"{stem}.json").read_text())["hairs"]
+    lines = [np.linspace(m["root"], m["tip"], 3) for m in marks if m["kind"] != "abnormal"]
+    return tuple(Hair(line, 0.9) for line in lines)
+
+
+def drawn_cases(number: int, weights: Weights) -> Iterator[Case]:
+    """Drawn photos of one scalp, hair cut, combed, lost and grown between them."""
+    for k in range(number):
+        style, seed = STYLES[k % len(STYLES)], SEED + k
+        before = draw_phantom(seed, style, 1280, 1024, 5.5)
+        later = follow_up(before.scalp, before.camera, seed, style)
+        after = photograph(later.scalp, later.camera, style)
+        one, other = (
+            analyze(Photo(np.ascontiguousarray(p.pixels), p.um_per_px, "manifest"), weights, device="cpu")
+            for p in (before, after)
+        )
+        yield one, other, drawn_truth(before, after)
+
+
+def drawn_truth(before: Phantom, after: Phantom) -> Truth:
+    """Truth of a drawn pair."""
+    here, there = ({h.hair_id: h for h in p.scalp.hairs if h.kind == "hair"} for p in (before, after))
+
+    def onward(points: Floats) -> Floats:
+        return map_points(points, before.camera, after.camera)
+
+    def name(p: Pairing) -> tuple[Names, Names]:
+        return _hair_ids(p.baseline_hairs, before), _hair_ids(p.followup_hairs, after)
+
+    roots = [
+        before.camera.to_px(np.array([h.path_um[0] for h in hairs.values()]).reshape(-1, 2))
+        for hairs in (here, there)
+    ]
+    gone, come = frozenset(here.keys() - there.keys()), frozenset(there.keys() - here.keys())
+    return Truth(onward, after.um_per_px, name, gone, come, roots[0], roots[1])
+
+
+def _hair_ids(hairs: Sequence[Hair], phantom: Phantom) -> Names:
+    true = [hair for hair in phantom.hairs if hair.root_visible and hair.kind != "abnormal"]
+    roots = np.array([hair.path_px[0] for hair in true]).reshape(-1, 2)
+    ways = np.array([hair.path_px[-1] - hair.path_px[0] for hair in true]).reshape(-1, 2)
+    ways = ways / np.maximum(np.hypot(*ways.T), 1e-9)[:, None]
+    names = named_alike(_roots(hairs), roots, SAME_ROOT_UM / phantom.um_per_px, ways)
+    return [NOBODY if k == NOBODY else true[k].hair_id for k in names]
+
+
+def constellation_cases(number: int, ranges: Ranges) -> Iterator[Case]:
+    """Visits without pixels."""
+    for k in range(number):
+        rng = np.random.default_rng(SEED + k)
+        first, second = visits(scalp_of(rng), ranges, rng)
+        yield first.analysis, second.analysis, constellation_truth(first, second)
+
+
+def constellation_truth(first: Seen, second: Seen) -> Truth:
+    """Truth of two visits without pixels."""
+
+    def onward(points: Floats) -> Floats:
+        return second.view.to_px(first.view.to_um(points))
+
+    def name(p: Pairing) -> tuple[Names, Names]:
+        return first.who(p.baseline_hairs), second.who(p.followup_hairs)
+
+    return Truth(
+        to_followup=onward,
+        followup_um_per_px=second.view.um_per_px,
+        name=name,
+        gone=first.present - second.there,
+        come=second.present - first.there,
+        before_px=first.true_px[sorted(first.there)],
+        after_px=first.true_px[sorted(second.there)],
+    )
+
+
+def different(analyses: Sequence[Analysis], number: int) -> Figures:
+    """How often two sites are accepted as one, over `number` pairs at most."""
+    rng = np.random.default_rng(SEED)
+    pairs = [(i, k) for i in range(len(analyses)) for k in range(i)]
+    chosen = rng.permutation(len(pairs))[:number]
+    found = [register(analyses[pairs[c][0]], analyses[pairs[c][1]]) for c in chosen]
+    return {
+        "pairs": len(found),
+        "accepted": sum(one.accepted for one in found),
+        "log10_evidence_largest": round(max((-one.log10_chance for one in found), default=0.0), 2),
+    }
+
+
+def stems_of(fdu: Path, weights: Weights, side: str, number: int) -> list[str]:
+    """Photos of one side of the split, each picture once: data/fdu holds some twice."""
+    kept: dict[str, Floats] = {}
+    for stem in sorted(weights.config["split"][side]):
+        small = cv2.imread(str(fdu / "images" / f"{stem}.jpg"), cv2.IMREAD_REDUCED_GRAYSCALE_8)
+        # The median passes over burnt-in text and circles.
+        small = cv2.GaussianBlur(small, (0, 0), 2.0).astype(np.float64)
+        if all(np.median(np.abs(small - other)) > SAME_PICTURE for other in kept.values()):
+            kept[stem] = small
+    return list(kept)[:number]
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--fdu", type=Path)
+    parser.add_argument("--side", default="held_out", choices=("held_out", "validation", "train"))
+    parser.add_argument("--number", type=int, default=60, help="photos to pluck")
+    parser.add_argument("--different", type=int, default=100)
+    parser.add_argument("--drawn", type=int, default=24)
+    parser.add_argument("--constellations", type=int, default=100)
+    parser.add_argument("--json", type=Path)
+    chosen = parser.parse_args()
+    weights = load_weights()
+    figures: dict[str, Figures] = {}
+    if chosen.fdu and chosen.number:
+        stems = stems_of(chosen.fdu, weights, chosen.side, chosen.number)
+        photos = {
+            s: analyze(Photo(pixels_of(chosen.fdu, s), FDU_UM_PER_PX, "manifest"), weights, device="cpu")
+            for s in stems
+        }
+        figures["plucked"] = figures_of(plucked_cases(photos, chosen.fdu, weights))
+        figures["different subjects"] = different(list(photos.values()), chosen.different)
+    if chosen.drawn:
+        figures["drawn"] = figures_of(drawn_cases(chosen.drawn, weights))
+    if chosen.constellations:
+        wide, near = Ranges(), replace(Ranges(), shift_share=0.25, jitter_um=12.0)
+        figures["constellations"] = figures_of(constellation_cases(chosen.constellations, wide))
+        figures["constellations, near"] = figures_of(constellation_cases(chosen.constellations, near))
+        if chosen.fdu:
+            stems = stems_of(chosen.fdu, weights, "train", 400)
+            sites = [as_analysis(hand_drawn(chosen.fdu, s), FDU_UM_PER_PX) for s in stems]
+            figures["different subjects, hand-drawn"] = different(sites, chosen.constellations)
+    text = json.dumps(figures, indent=1)
+    if chosen.json:
+        chosen.json.write_text(text + "\n")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
