@@ -23,8 +23,8 @@ from torch.utils.data import DataLoader, Dataset
 from trichoscan.learn.dataset import (
     AnnotatedPhoto,
     Crop,
-    photos_by_stem,
     phantom_photo,
+    photos_by_stem,
     random_crop,
     read_annotated,
     split_by_name,
