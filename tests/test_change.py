@@ -83,7 +83,7 @@ def photograph(world, visit, rng, sha, *, fault_sd=0.5, um_per_px=UM_PER_PX):
     fault = np.exp(rng.normal(-0.5 * fault_sd**2, fault_sd))
     there = np.flatnonzero(np.isfinite(world.diameter[visit]))
     confidence = rng.beta(9, 0.7, len(there)) * 0.45 + 0.55
-    overlooked = np.clip((0.05 + 0.3 * (1 - confidence) / 0.45) * fault, 0, 0.9)
+    overlooked = np.clip((0.005 + (1 - confidence) ** 1.5) * fault, 0, 0.9)
     fate = rng.random(len(there))
     hairs, doubtful, origin = [], [], []
     for k, p, miss, f in zip(there, confidence, overlooked, fate, strict=True):

@@ -23,6 +23,7 @@ from trichoscan.segment.memory import keep_freed_memory
 from trichoscan.study import store
 from trichoscan.study.cohort import write_cohort
 from trichoscan.study.columns import text_cell
+from trichoscan.study.interrupt import heed_ctrl_c
 from trichoscan.study.manifest import Entry, list_entries
 from trichoscan.study.one_photo import Job, Outcome, Settings, process_photo
 from trichoscan.study.pair_tables import gather_found_again, write_pair_tables
@@ -229,13 +230,16 @@ def _carry_out(
     jobs = list(zip(entries, store.file_names([entry.image for entry in entries]), strict=True))
     done = {"ok": 0, "failed": 0, "kept": 0}
     hashes: dict[str, str] = {}
-    for outcome in _outcomes(jobs, run, loaded):
-        done[outcome.status] += 1
-        done["kept"] += outcome.kept
-        hashes[outcome.image] = outcome.sha256
-        if run.on_progress is not None:
-            run.on_progress(outcome, len(entries))
-    pairs = tuple(_pair_outcomes(visits.pairs, run))
+    with heed_ctrl_c() as check_interrupt:
+        for outcome in _outcomes(jobs, run, loaded):
+            check_interrupt()
+            done[outcome.status] += 1
+            done["kept"] += outcome.kept
+            hashes[outcome.image] = outcome.sha256
+            if run.on_progress is not None:
+                run.on_progress(outcome, len(entries))
+        pairs = tuple(_pair_outcomes(visits.pairs, run))
+        check_interrupt()
     removed = store.remove_parts(run.out, keep=entries)
     remove_pairs(run.out, keep=visits.pairs)
     found = gather_found_again(run.out, visits.pairs)
