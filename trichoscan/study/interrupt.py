@@ -1,4 +1,4 @@
-"""Ctrl-C that is not lost: a library may swallow the interrupt within a photo; it then comes at the photo's end."""
+"""Ctrl-C that is not lost, though a library swallow the interrupt: it then comes at the photo's end."""
 
 from __future__ import annotations
 
