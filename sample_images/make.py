@@ -48,11 +48,11 @@ class Sample:
 SAMPLES = (
     Sample("S01", "active", "clipped", "normal", "han_chinese", 24, "weeks", 24.0, 8.0),
     Sample("S02", "placebo", "clipped", "aga", "caucasian", 14, "weeks", -12.0, -4.0),
-    Sample("S03", "active", "clipped", "normal", "caucasian", 15, "phototrichogram"),
+    Sample("S03", "active", "clipped", "normal", "caucasian", 11, "phototrichogram"),
     Sample("S04", "placebo", "long", "normal", "caucasian", 16),
     Sample("S05", "active", "light", "normal", "caucasian", 13, scale_given=False),
     Sample("S06", "placebo", "dark_skin", "normal", "african", 16, burnt_in=("bar",), scale_given=False),
-    Sample("S07", "active", "clipped", "alopecia_areata", "caucasian", 11),
+    Sample("S07", "active", "clipped", "alopecia_areata", "caucasian", 20),
 )
 
 
