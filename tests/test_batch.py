@@ -192,7 +192,14 @@ def test_ctrl_c_ends_a_run_and_tells_how_to_go_on(clinic: Path, tmp_path: Path) 
         shutil.copy(clinic / "images" / "photo_0.jpg", photos / f"{i}.jpg")
     program = "from trichoscan.cli import main; main()"
     command = [sys.executable, "-c", program, "analyze", str(photos), "-o", str(out), "--um-per-px", "5.5"]
-    run = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    # A job in the background of a shell is born deaf to Ctrl-C.
+    run = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     deadline = time.monotonic() + 60
     while not list((out / ".parts").glob("*.json")) and run.poll() is None and time.monotonic() < deadline:
         time.sleep(0.01)

@@ -6,6 +6,13 @@ import pytest
 from trichoscan.study.interrupt import heed_ctrl_c
 
 
+@pytest.fixture(autouse=True)
+def pythons_own_handler():
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def test_an_interrupt_that_was_swallowed_comes_at_the_next_check():
     with heed_ctrl_c() as check:
         check()
