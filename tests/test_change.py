@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trichoscan.match.gain import missed
+from trichoscan.match.gain import overlooked as missed
 from trichoscan.match.pair import pair
 from trichoscan.measure.density import count_hairs
 from trichoscan.measure.units import group_units

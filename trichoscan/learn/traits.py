@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from trichoscan.phantom.style import linear
+
 TOUCH_UM = 55.0
 """Hairs whose centre lines come this close touch or nearly do, as for the hair flag `overlapped`."""
 ROOT_ZONE_UM = 150.0
@@ -85,9 +87,7 @@ def _cross(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64
 
 def linear_light(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Light 0-1 of sRGB greys of any shape (IEC 61966-2-1)."""
-    value = np.arange(256) / 255
-    table = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4).astype(np.float32)
-    return np.asarray(table[grey], np.float32)
+    return np.asarray(linear(np.arange(256)).astype(np.float32)[grey], np.float32)
 
 
 def light_against_skin(

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from trichoscan.match.gain import RECOVERED, Rates, lasting, missed, place_gain
+from trichoscan.match.gain import RECOVERED, Rates, lasting, place_gain
 from trichoscan.match.posterior import best_assignment, marginals
 from trichoscan.match.scene import Scene
+from trichoscan.overlooked import overlooked
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -103,9 +104,9 @@ def _find(
     sure = lasting(confidence[alone])
     density = len(doubtful_um) / scene.followup_area_um2
     place = place_gain(roots_um[alone], doubtful_um, sd_map_um[alone], scene.jitter_um, np.log(density))
-    overlooked = sure * (1 - share_gone) * missed(confidence[alone])
-    otherwise = sure * share_gone + overlooked * (1 - RECOVERED) + (1 - sure)
-    gain = place + np.log(overlooked * RECOVERED / otherwise)[:, None]
+    hidden = sure * (1 - share_gone) * overlooked(confidence[alone])
+    otherwise = sure * share_gone + hidden * (1 - RECOVERED) + (1 - sure)
+    gain = place + np.log(hidden * RECOVERED / otherwise)[:, None]
     gain = gain + np.log(doubtful_confidence / doubtful_confidence.mean())[None]
     chance = marginals(gain)
     rows, columns = best_assignment(gain).T

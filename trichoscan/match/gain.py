@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from trichoscan.match.constellation import Constellation
+from trichoscan.overlooked import overlooked
 
 Floats = NDArray[np.float64]
 
@@ -20,11 +21,6 @@ CLUMP_REACH_UM = 120.0
 """Within this distance the density about a root is counted: where a hair of the same unit may come anew."""
 LARGEST_GAP_UM = 200.0
 """No pair is farther apart: less than half of the distance of follicular units."""
-MISSED_FLOOR, MISSED_POWER, MOST_MISSED = 0.005, 1.5, 0.5
-"""Chance that detection overlooks a hair which the other visit shows with confidence c: this floor and
-(1 - c) to this power. On 48 plucked pairs of the 24 validation photos of follicle-v1 0.25, 0.21, 0.09, 0.03,
-0.009 and 0.002 of the hairs with confidence 0.55-0.65, -0.75, -0.85, -0.92, -0.97 and above were missed.
-Those are the same photos moved, relit and recompressed: with another focus or gel more will be missed."""
 RECOVERED = 0.5
 """Of the hairs that detection overlooked, those found when looked for again: 78 of 146 on the same pairs."""
 TRANSIENT_SHARE = 0.25
@@ -60,11 +56,6 @@ class Rates:
 
     lost: float
     new: float
-
-
-def missed(confidence: Floats) -> Floats:
-    """(K,) chance that the other visit's detection overlooks each hair, were it there."""
-    return np.minimum(MISSED_FLOOR + (1 - confidence) ** MISSED_POWER, MOST_MISSED)
 
 
 def lasting(confidence: Floats) -> Floats:
@@ -129,13 +120,13 @@ def truly_gone(confidence: Floats, alone: Floats, share: float) -> Floats:
     (K,) float64
     """
     gone = lasting(confidence) * share
-    overlooked = lasting(confidence) * (1 - share) * missed(confidence) * (1 - RECOVERED)
-    return alone * gone / np.maximum(gone + overlooked + 1 - lasting(confidence), 1e-12)
+    hidden = lasting(confidence) * (1 - share) * overlooked(confidence) * (1 - RECOVERED)
+    return alone * gone / np.maximum(gone + hidden + 1 - lasting(confidence), 1e-12)
 
 
 def again_share(confidence: Floats, gone: float) -> Floats:
     """(K,) probability that the other visit's detection shows each again."""
-    return lasting(confidence) * (1 - gone) * (1 - missed(confidence))
+    return lasting(confidence) * (1 - gone) * (1 - overlooked(confidence))
 
 
 def presence_gain(baseline: Floats, followup: Floats, rates: Rates) -> Floats:

@@ -18,6 +18,7 @@ from trichoscan.phantom.person import draw_person
 from trichoscan.phantom.render import SUBPIXEL_BITS, Shaft, cover, fixed_point
 from trichoscan.phantom.rulers import lay_ruler
 from trichoscan.phantom.scalp import Scalp, TrueHair, grow_scalp
+from trichoscan.phantom.shafts import arc
 from trichoscan.phantom.signs import burn_in
 from trichoscan.phantom.skin import scale_outline
 from trichoscan.phantom.style import STYLE_SHARE, UM_PER_PX, draw_style
@@ -192,8 +193,8 @@ def photograph(scalp: Scalp, camera: Camera, style: str) -> Phantom:
 
 def defocus_along_um(hair: TrueHair) -> Floats:
     """(N,) blur of a shaft's rim: it leaves the plane of focus as it rises above the skin."""
-    arc = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(hair.path_um, axis=0).T))])
-    risen = arc / (arc + RISES_OVER_UM)
+    along_um = arc(hair.path_um)
+    risen = along_um / (along_um + RISES_OVER_UM)
     return np.asarray(hair.defocus_um * (FOCUS_AT_ROOT + (1 - FOCUS_AT_ROOT) * 2 * risen))
 
 

@@ -17,6 +17,7 @@ from trichoscan.phantom.render import SUBPIXEL_BITS, fixed_point
 from trichoscan.phantom.roots import DEEP_TINT, NEAR_TINT, folds, streaks
 from trichoscan.phantom.scalp import TrueHair
 from trichoscan.phantom.shade import sample_relief, shade, tilt_of_skin
+from trichoscan.phantom.shafts import arc
 from trichoscan.phantom.skin import Skin
 from trichoscan.phantom.warp import sample_skin
 
@@ -125,8 +126,7 @@ def _shadows(skin: Skin, hairs: Sequence[TrueHair], camera: Camera, small: tuple
 
 def shadow_shift_um(path_um: Floats) -> Floats:
     """(N,) how far aside the shadow of each point of a shaft falls, um; the same however the path is cut."""
-    arc = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(path_um, axis=0).T))])
-    return np.asarray(np.minimum(SHADOW_RISE * arc, SHADOW_REACH_UM))
+    return np.asarray(np.minimum(SHADOW_RISE * arc(path_um), SHADOW_REACH_UM))
 
 
 def _ink(skin: Skin, camera: Camera, small: tuple[int, int]) -> Singles:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trichoscan.phantom.chance import own_chance
+from trichoscan.phantom.shafts import arc
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -306,7 +307,7 @@ def _densify(shaft: Shaft, width_px: int, height_px: int) -> tuple[Floats, Float
     soft = np.broadcast_to(np.asarray(shaft.soft_px, dtype=np.float64), width.shape)
     margin = float(width.max() + soft.max()) / 2 + 2 * EDGE_PX + abs(shaft.bevel) * float(width.max()) / 2
     margin += 7 * shaft.rough_px + 2 * BULGE * float(width.max())
-    knots = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(path, axis=0).T))])
+    knots = arc(path)
     length = float(knots[-1])
     near = np.all((path > -margin - 2) & (path < np.array([width_px, height_px]) + margin + 2), axis=1)
     # A long step between two outside points may still cross a corner: half a step of slack on either side.
@@ -315,14 +316,14 @@ def _densify(shaft: Shaft, width_px: int, height_px: int) -> tuple[Floats, Float
     first, last = np.flatnonzero(near)[[0, -1]] if near.any() else (0, len(path) - 1)
     low = knots[max(first - 1, 0)] - (margin if first <= 1 else 0)
     high = knots[min(last + 1, len(path) - 1)] + (margin if last >= len(path) - 2 else 0)
-    arc = np.arange(np.floor(low), np.ceil(high) + 1)
-    x, y = (np.interp(arc, knots, path[:, c]) for c in (0, 1))
-    ends = np.where(arc < 0, arc, np.where(arc > length, arc - length, 0.0))
+    along = np.arange(np.floor(low), np.ceil(high) + 1)
+    x, y = (np.interp(along, knots, path[:, c]) for c in (0, 1))
+    ends = np.where(along < 0, along, np.where(along > length, along - length, 0.0))
     lead = (path[1] - path[0]) / max(knots[1], 1e-9)
     tail = (path[-1] - path[-2]) / max(knots[-1] - knots[-2], 1e-9)
-    way = np.where((arc < 0)[:, None], lead, tail) * ends[:, None]
-    radius, blurred = np.interp(arc, knots, width) / 2, np.interp(arc, knots, soft)
-    return np.column_stack([x, y]) + way, radius, arc, blurred, length
+    way = np.where((along < 0)[:, None], lead, tail) * ends[:, None]
+    radius, blurred = np.interp(along, knots, width) / 2, np.interp(along, knots, soft)
+    return np.column_stack([x, y]) + way, radius, along, blurred, length
 
 
 def _crosses(path: Floats, width_px: int, height_px: int, margin: float) -> bool:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from trichoscan.overlooked import overlooked
 from trichoscan.records import Analysis, Hair, Match, Pairing
 
 Floats = NDArray[np.float64]
@@ -65,16 +66,6 @@ class Events:
     unit_overlooked: Floats
     unit_cluster: Ints
     clusters: int
-
-
-MISSED_FLOOR, MISSED_POWER, MOST_MISSED = 0.005, 1.5, 0.5
-"""Chance that detection overlooks a hair of confidence c: this floor and (1 - c) to this power, at most the
-last; measured on plucked pairs of validation photos, as matching has it (`match.gain`)."""
-
-
-def overlooked(confidence: Floats) -> Floats:
-    """(K,) chance that detection overlooks hairs that are as plain to see as these."""
-    return np.minimum(MISSED_FLOOR + (1 - confidence) ** MISSED_POWER, MOST_MISSED)
 
 
 def is_swapped(baseline: Analysis, followup: Analysis) -> bool:
