@@ -92,6 +92,9 @@ class TrainConfig:
 EMA_STEPS = 200
 """The weights kept are an exponential mean over about this many steps."""
 CHECKPOINT_STEPS = 100
+PHANTOM_POOL, PHANTOM_TURNS = 16, 8
+"""Drawing a phantom costs as much as learning from three crops: so many are kept at a time, and each has
+so many turns at being cropped, a batch or more apart."""
 LOSS_SHARES = {"root": 1.0, "tip": 0.5, "shaft": 1.0, "bend": 1.0, "reach": 0.5}
 
 
@@ -100,6 +103,7 @@ class Crops(Dataset[dict[str, Tensor]]):
 
     def __init__(self, photos: list[AnnotatedPhoto], config: TrainConfig, first: int) -> None:
         self.photos, self.config, self.first = photos, config, first
+        self._pool: dict[int, AnnotatedPhoto] = {}
 
     def __len__(self) -> int:
         """Crops left in the run."""
@@ -110,10 +114,20 @@ class Crops(Dataset[dict[str, Tensor]]):
         number = self.first + index
         rng = np.random.default_rng([self.config.seed, number])
         if not self.photos or rng.random() < self.config.phantom_share:
-            photo = phantom_photo(int(rng.integers(2**31)), self.config.crop_px, rng)
+            pool, place = number // (PHANTOM_POOL * PHANTOM_TURNS), number % PHANTOM_POOL
+            photo = self._phantom(pool * PHANTOM_POOL + place)
         else:
             photo = self.photos[int(rng.integers(len(self.photos)))]
         return _tensors(random_crop(photo, self.config.crop_px, rng))
+
+    def _phantom(self, which: int) -> AnnotatedPhoto:
+        """Phantom number `which` of the run, drawn unless it is kept still."""
+        if which not in self._pool:
+            if len(self._pool) == PHANTOM_POOL:
+                del self._pool[next(iter(self._pool))]
+            rng = np.random.default_rng([self.config.seed, which, PHANTOM_POOL])
+            self._pool[which] = phantom_photo(int(rng.integers(2**31)), self.config.crop_px, rng)
+        return self._pool[which]
 
 
 def _tensors(crop: Crop) -> dict[str, Tensor]:
