@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from trichoscan.match.rows import REPORTED
 from trichoscan.records import Alignment, Analysis, Pairing
 
 Floats = NDArray[np.float64]
@@ -20,8 +21,6 @@ LANDED_UM = 50.0
 ALONG = 3.0
 """Our choice, after looking at the pairs that were called wrong: most had their roots 70-110 um apart along
 one and the same shaft, and less than 20 um across."""
-REPORTED = 0.5
-"""A hair is reported as lost or new from this probability on."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +94,9 @@ def judge(baseline: Analysis, followup: Analysis, pairing: Pairing, truth: Truth
     changed = told = false = 0
     for m in pairing.matches:
         if m.baseline is not None and m.followup is not None:
-            right = names[0][m.baseline] == names[1][m.followup] != NOBODY
+            if names[0][m.baseline] == names[1][m.followup] == NOBODY:
+                continue  # debris found twice
+            right = names[0][m.baseline] == names[1][m.followup]
             (plain if m.baseline < detected[0] and m.followup < detected[1] else again).append(right)
         elif m.baseline is not None:
             right = names[0][m.baseline] in truth.gone

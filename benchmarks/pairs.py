@@ -1,6 +1,6 @@
 """How well two visits are aligned and matched, and how often two sites are taken for one.
 
-Run: python benchmarks/pairs.py --fdu ../shared/data/fdu [--number 100] [--side held_out] [--json pairs.json]
+Run: python benchmarks/pairs.py --fdu ../shared/data/fdu [--side held_out] [--page docs/response.md]
 
 Five parts, each left out where its number is 0: plucked pairs, from real photos of data/fdu with 5-20 % of
 the hairs taken out, moved, turned, stretched, relit and recompressed, each also with its visits swapped
@@ -27,11 +27,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from constellations import Ranges, Seen, as_analysis, scalp_of, visits
 from pair_figures import NOBODY, Judged, Names, Truth, judge, named_alike, summary
 from pluck import Plucked, pluck, still
+from tables import into_page, markdown
 
+from trichoscan.learn.twins import find_twins
 from trichoscan.match.pair import pair
 from trichoscan.match.register import register
 from trichoscan.phantom.draw import Phantom, draw_phantom, photograph
 from trichoscan.phantom.pairs import map_points
+from trichoscan.phantom.scalp import TrueHair
 from trichoscan.phantom.visits import follow_up
 from trichoscan.pipeline import analyze
 from trichoscan.records import Analysis, Hair, Pairing, Photo
@@ -39,14 +42,15 @@ from trichoscan.segment.infer import Weights, load_weights
 
 Floats = NDArray[np.float64]
 Figures = dict[str, float]
-Case = tuple[Analysis, Analysis, Truth]
+Image = NDArray[np.uint8]
+Case = tuple[Analysis, Analysis, Truth, tuple[Image, Image] | None]
 
 SEED = 880_000
 SAME_ROOT_UM = 60.0
 """A detected root this near to a true one is that hair: about its width."""
+CUT_ROOT_UM = 30.0
+"""The same for a hair whose root lies at the photo's edge or below another hair."""
 FDU_UM_PER_PX = 5.54
-SAME_PICTURE = 2.5
-"""Median difference in grey levels below which two reduced photos are one picture; our choice."""
 STYLES = ("plain", "clipped")
 
 
@@ -54,10 +58,10 @@ def figures_of(cases: Iterator[Case]) -> Figures:
     """Register, match and judge each pair; seconds of both beside."""
     judged: list[Judged] = []
     refused, seconds = 0, []
-    for baseline, followup, truth in cases:
+    for baseline, followup, truth, pixels in cases:
         start = time.process_time()
         alignment = register(baseline, followup)
-        pairing = pair(baseline, followup, alignment) if alignment.accepted else None
+        pairing = pair(baseline, followup, alignment, pixels) if alignment.accepted else None
         seconds.append(time.process_time() - start)
         if pairing is None:
             refused += 1
@@ -73,11 +77,16 @@ def plucked_cases(photos: dict[str, Analysis], fdu: Path, weights: Weights) -> I
         rng = np.random.default_rng(SEED + number)
         plucked = pluck(pixels_of(fdu, stem), [p[[0, -1]] for p in lines], FDU_UM_PER_PX, rng)
         after = analyze(Photo(plucked.pixels, plucked.view.um_per_px, "manifest"), weights, device="cpu")
-        yield from plucked_truths(before, after, plucked, np.array([p[0] for p in lines]))
+        forth, back = plucked_truths(before, after, plucked, np.array([p[0] for p in lines]))
+        pixels = pixels_of(fdu, stem), plucked.pixels
+        yield before, after, forth, pixels
+        yield after, before, back, pixels[::-1]
 
 
-def plucked_truths(before: Analysis, after: Analysis, plucked: Plucked, roots_px: Floats) -> Iterator[Case]:
-    """A plucked pair and its truth, forth and back; `roots_px` (N, 2) are the hand-drawn roots."""
+def plucked_truths(
+    before: Analysis, after: Analysis, plucked: Plucked, roots_px: Floats
+) -> tuple[Truth, Truth]:
+    """Truth of a plucked pair, forth and back; `roots_px` (N, 2) are the hand-drawn roots."""
     first, second = still(FDU_UM_PER_PX), plucked.view
     limit = SAME_ROOT_UM / FDU_UM_PER_PX
     left = roots_px[named_alike(roots_px, plucked.removed_px, 0.5) == NOBODY]
@@ -106,8 +115,10 @@ def plucked_truths(before: Analysis, after: Analysis, plucked: Plucked, roots_px
         return name(p.followup_hairs, p.baseline_hairs)[::-1]
 
     none: frozenset[int] = frozenset()
-    yield before, after, Truth(onward, second.um_per_px, forth, gone, none, roots_px, left)
-    yield after, before, Truth(back, FDU_UM_PER_PX, swapped, none, gone, onward(left), onward(roots_px))
+    return (
+        Truth(onward, second.um_per_px, forth, gone, none, roots_px, left),
+        Truth(back, FDU_UM_PER_PX, swapped, none, gone, onward(left), onward(roots_px)),
+    )
 
 
 def _roots(hairs: Sequence[Hair]) -> Floats:
@@ -138,11 +149,12 @@ def drawn_cases(number: int, weights: Weights) -> Iterator[Case]:
         before = draw_phantom(seed, style, 1280, 1024, 5.5)
         later = follow_up(before.scalp, before.camera, seed, style)
         after = photograph(later.scalp, later.camera, style)
+        pixels = np.ascontiguousarray(before.pixels), np.ascontiguousarray(after.pixels)
         one, other = (
-            analyze(Photo(np.ascontiguousarray(p.pixels), p.um_per_px, "manifest"), weights, device="cpu")
-            for p in (before, after)
+            analyze(Photo(image, p.um_per_px, "manifest"), weights, device="cpu")
+            for image, p in zip(pixels, (before, after), strict=True)
         )
-        yield one, other, drawn_truth(before, after)
+        yield one, other, drawn_truth(before, after), pixels
 
 
 def drawn_truth(before: Phantom, after: Phantom) -> Truth:
@@ -153,7 +165,8 @@ def drawn_truth(before: Phantom, after: Phantom) -> Truth:
         return map_points(points, before.camera, after.camera)
 
     def name(p: Pairing) -> tuple[Names, Names]:
-        return _hair_ids(p.baseline_hairs, before), _hair_ids(p.followup_hairs, after)
+        names = _hair_ids(p.baseline_hairs, before), _hair_ids(p.followup_hairs, after)
+        return names[0], _one_name(names, (here, there))
 
     roots = [
         before.camera.to_px(np.array([h.path_um[0] for h in hairs.values()]).reshape(-1, 2))
@@ -164,12 +177,38 @@ def drawn_truth(before: Phantom, after: Phantom) -> Truth:
 
 
 def _hair_ids(hairs: Sequence[Hair], phantom: Phantom) -> Names:
-    true = [hair for hair in phantom.hairs if hair.root_visible and hair.kind != "abnormal"]
-    roots = np.array([hair.path_px[0] for hair in true]).reshape(-1, 2)
-    ways = np.array([hair.path_px[-1] - hair.path_px[0] for hair in true]).reshape(-1, 2)
-    ways = ways / np.maximum(np.hypot(*ways.T), 1e-9)[:, None]
-    names = named_alike(_roots(hairs), roots, SAME_ROOT_UM / phantom.um_per_px, ways)
-    return [NOBODY if k == NOBODY else true[k].hair_id for k in names]
+    """True hair of each detected one: those whose root can be seen first, then those cut by the edge."""
+    names = [NOBODY] * len(hairs)
+    for visible in (True, False):
+        left = [k for k, name in enumerate(names) if name == NOBODY]
+        true = [h for h in phantom.hairs if h.root_visible == visible and h.kind != "abnormal"]
+        true = [h for h in true if h.hair_id not in names]
+        roots = np.array([hair.path_px[0] for hair in true]).reshape(-1, 2)
+        ways = np.array([hair.path_px[-1] - hair.path_px[0] for hair in true]).reshape(-1, 2)
+        ways = ways / np.maximum(np.hypot(*ways.T), 1e-9)[:, None]
+        limit = (SAME_ROOT_UM if visible else CUT_ROOT_UM) / phantom.um_per_px
+        found = named_alike(_roots([hairs[k] for k in left]), roots, limit, ways)
+        for k, at in zip(left, found, strict=True):
+            names[k] = NOBODY if at == NOBODY else true[at].hair_id
+    return names
+
+
+def _one_name(names: tuple[Names, Names], hairs: tuple[dict[int, TrueHair], dict[int, TrueHair]]) -> Names:
+    """Names of the follow-up's hairs: what neither photo told from its neighbour is named as at baseline.
+
+    Of two hairs that stand closer than a detection can tell (`SAME_ROOT_UM`), both there at both visits, each
+    photo may have detected one: it is chance which of the two names that one gets.
+    """
+    known = set(names[0]), set(names[1])
+    merged: dict[int, int] = {}
+    for own in sorted(known[0] - known[1] - {NOBODY}):
+        for other in sorted(known[1] - known[0] - {NOBODY} - merged.keys()):
+            if own in hairs[1] and other in hairs[0]:
+                step = hairs[0][own].path_um[0] - hairs[0][other].path_um[0]
+                if np.hypot(*step) < SAME_ROOT_UM:
+                    merged[other] = own
+                    break
+    return [merged.get(name, name) for name in names[1]]
 
 
 def constellation_cases(number: int, ranges: Ranges) -> Iterator[Case]:
@@ -177,7 +216,7 @@ def constellation_cases(number: int, ranges: Ranges) -> Iterator[Case]:
     for k in range(number):
         rng = np.random.default_rng(SEED + k)
         first, second = visits(scalp_of(rng), ranges, rng)
-        yield first.analysis, second.analysis, constellation_truth(first, second)
+        yield first.analysis, second.analysis, constellation_truth(first, second), None
 
 
 def constellation_truth(first: Seen, second: Seen) -> Truth:
@@ -214,15 +253,11 @@ def different(analyses: Sequence[Analysis], number: int) -> Figures:
 
 
 def stems_of(fdu: Path, weights: Weights, side: str, number: int) -> list[str]:
-    """Photos of one side of the split, each picture once: data/fdu holds some twice."""
-    kept: dict[str, Floats] = {}
-    for stem in sorted(weights.config["split"][side]):
-        small = cv2.imread(str(fdu / "images" / f"{stem}.jpg"), cv2.IMREAD_REDUCED_GRAYSCALE_8)
-        # The median passes over burnt-in text and circles.
-        small = cv2.GaussianBlur(small, (0, 0), 2.0).astype(np.float64)
-        if all(np.median(np.abs(small - other)) > SAME_PICTURE for other in kept.values()):
-            kept[stem] = small
-    return list(kept)[:number]
+    """Photos of one side of the split, each exposure once: data/fdu holds some under two or three names."""
+    stems = sorted(weights.config["split"][side])
+    twins = find_twins({stem: fdu / "images" / f"{stem}.jpg" for stem in stems})
+    later = {stem for group in twins for stem in sorted(group)[1:]}
+    return [stem for stem in stems if stem not in later][:number]
 
 
 def main() -> None:
@@ -235,6 +270,7 @@ def main() -> None:
     parser.add_argument("--drawn", type=int, default=24)
     parser.add_argument("--constellations", type=int, default=100)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--page", type=Path, help="put the table into this page, docs/response.md")
     chosen = parser.parse_args()
     weights = load_weights()
     figures: dict[str, Figures] = {}
@@ -260,6 +296,37 @@ def main() -> None:
     if chosen.json:
         chosen.json.write_text(text + "\n")
     print(text)
+    if chosen.page:
+        page = into_page(
+            chosen.page.read_text(encoding="utf-8"), "pairs", table(figures, weights.label, chosen.side)
+        )
+        chosen.page.write_text(page, encoding="utf-8")
+
+
+COLUMNS = ("plucked", "drawn", "constellations, near", "constellations")
+ROWS = {
+    "pairs": "pairs", "refused": "refused (true pairs)", "wrong_accepted": "accepted, and off by over 50 um",
+    "map_error_median_um": "error of the map, um, median", "map_error_largest_um": "largest",
+    "match_precision": "matching precision", "match_recall": "recall, of hairs detected in both",
+    "found_again": "hairs found again", "found_again_precision": "right",
+    "changes": "hairs lost or new, detected where they are", "changes_reported": "reported as such",
+    "false_changes_per_pair": "false ones, a pair",
+    "change_error_percent": "error of the count's change, % of the count",
+    "change_error_subtracted_percent": "the same by subtracting two counts",
+    "changed_stated": "lost or new: mean probability stated", "changed_true": "and share that is right",
+    "cpu_s_per_pair": "CPU seconds beyond analysing the two photos",
+}  # fmt: skip
+
+
+def table(figures: dict[str, Figures], label: str, side: str) -> str:
+    """Markdown of all figures, with the weights and the side of the photos that they were measured on."""
+    columns = [name for name in COLUMNS if name in figures]
+    rows = [[words, *(str(figures[c].get(key, "")) for c in columns)] for key, words in ROWS.items()]
+    told = [f"Weights {label}; photos: {side.replace('_', ' ')}.", "", markdown(["", *columns], rows)]
+    for name, one in figures.items():
+        if name.startswith("different"):
+            told += ["", f"Of {one['pairs']} pairs of {name} {one['accepted']} were accepted."]
+    return "\n".join(told)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,10 @@
 
 Run: python benchmarks/thickness.py [--photos 30]
 
-With the default number the table goes into docs/measures.md between its marks; with another it is printed
-only. All measure along the same paths, off by up to 2 px; the seeds are not those of any choice.
+With the default number the tables go into docs/thickness.md between its marks; with another they are printed
+only. All measure along the same paths, off by up to 2 px; the seeds are not those of any choice. A second
+table is of pairs side by side, from overlapping to 60 um apart. What it costs, and how it does on real
+photos, is measured by thickness_real.py.
 """
 
 from __future__ import annotations
@@ -18,9 +20,10 @@ import cv2
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from tables import into_page, markdown
 
-from trichoscan.measure.edges import AMOUNT, C0, LEFT, LOG_BLUR, PARAMETERS, RIGHT, SKIN, model, smoothing
-from trichoscan.measure.thickness import measure_diameters
+from trichoscan.measure.stripe import AMOUNT, C0, LEFT, LOG_BLUR, PARAMETERS, RIGHT, SKIN, model, smoothing
+from trichoscan.measure.thickness import SHADE_UM, measure_diameters
 from trichoscan.phantom.camera import Camera, draw_camera
 from trichoscan.phantom.draw import photograph
 from trichoscan.phantom.person import draw_person
@@ -34,7 +37,7 @@ Bytes = NDArray[np.uint8]
 Measure = Callable[["Scene"], tuple[Floats, Floats]]
 """Diameters and their standard errors, px; NaN where there is none."""
 
-DOCS = Path(__file__).resolve().parents[1] / "docs" / "measures.md"
+DOCS = Path(__file__).resolve().parents[1] / "docs" / "thickness.md"
 PHOTOS = 30
 FIRST_SEED = 1000
 
@@ -43,6 +46,8 @@ CELL_UM = 1050.0
 """Distance of the hairs: each lies alone in its cell."""
 WIDTHS_UM = (20.0, 110.0)
 UM_PER_PX = (3.0, 10.0)
+GAP_UM = (-20.0, 60.0)
+"""Between the rims of a pair; below 0 one lies partly on the other."""
 HAIR_SRGB = {
     "dark": (30, 25, 23),
     "brown": (92, 66, 48),
@@ -76,7 +81,7 @@ class Scene:
     true_hairs: tuple[TrueHair, ...]
 
 
-def draw_scene(seed: int, **camera_changes: object) -> Scene:
+def draw_scene(seed: int, pairs: bool = False, **camera_changes: object) -> Scene:
     """Draw a photo: one colour of hair and one of skin, hairs of all widths in all directions."""
     rng = np.random.default_rng([seed, 77])
     colour = list(HAIR_SRGB)[seed % len(HAIR_SRGB)]
@@ -87,6 +92,8 @@ def draw_scene(seed: int, **camera_changes: object) -> Scene:
     style = replace(style, skin_colour=linear(table[rng.integers(len(table))] * rng.uniform(0.95, 1.05)))
     half = np.array(SIZE_PX) * um_per_px / 2
     hairs = _hairs(colour, half, rng)
+    if pairs:
+        hairs = _paired(hairs, rng)
     camera = draw_camera("clipped", *SIZE_PX, um_per_px, rng)
     camera = replace(
         camera,
@@ -148,6 +155,20 @@ def _hairs(colour: str, half_um: Floats, rng: np.random.Generator) -> tuple[True
     return tuple(hairs)
 
 
+def _paired(hairs: tuple[TrueHair, ...], rng: np.random.Generator) -> tuple[TrueHair, ...]:
+    """Each hair with a second one beside it."""
+    both = list(hairs)
+    for hair in hairs:
+        chord = hair.path_um[-1] - hair.path_um[0]
+        across = np.array([-chord[1], chord[0]]) / np.hypot(*chord)
+        width = rng.uniform(*WIDTHS_UM)
+        away = (width + float(hair.width_um.mean())) / 2 + rng.uniform(*GAP_UM)
+        beside = hair.path_um + across * away + chord * rng.uniform(-0.1, 0.1)
+        even = hair.width_um * width / hair.width_um.mean()
+        both.append(replace(hair, hair_id=len(both), unit_id=len(both), path_um=beside, width_um=even))
+    return tuple(both)
+
+
 def ours(scene: Scene) -> tuple[Floats, Floats]:
     """The program's own diameters."""
     hairs = measure_diameters(scene.pixels, scene.hairs, scene.camera.um_per_px)
@@ -161,17 +182,10 @@ def half_maximum(scene: Scene) -> tuple[Floats, Floats]:
 
 
 def _half_width(grey: NDArray[np.float32], path: Floats) -> float:
+    t, lines = _lines(grey, path)
     widths = []
-    for share in np.linspace(0.2, 0.85, 12):
-        k = share * (len(path) - 1)
-        place, ahead = (
-            np.array([np.interp(k + d, range(len(path)), path[:, c]) for c in (0, 1)]) for d in (0, 0.5)
-        )
-        along = (ahead - place) / np.hypot(*(ahead - place))
-        t = np.arange(-40, 40.1, 0.25)
-        points = (place + np.array([-along[1], along[0]]) * t[:, None]).astype(np.float32)
-        line = cv2.remap(grey, points[:, 0], points[:, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        away = np.abs(line.ravel() - np.median(line))
+    for line in lines:
+        away = np.abs(line - np.median(line))
         top = int(np.argmax(np.where(np.abs(t) < 8, away, 0)))
         below = away < away[top] / 2
         left, right = np.flatnonzero(below[:top]), np.flatnonzero(below[top:])
@@ -198,10 +212,57 @@ def _no_errors(scene: Scene) -> Floats:
     return np.full(len(scene.hairs), np.nan)
 
 
+def steepest(scene: Scene) -> tuple[Floats, Floats]:
+    """Distance of the steepest places on either side, after smoothing by 1.5 px, as ridge detectors measure.
+
+    Steger (1998) takes the inflections of the smoothed profile for the line's edges.
+    """
+    grey = cv2.cvtColor(scene.pixels, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    soft = cv2.GaussianBlur(grey, (0, 0), RIDGE_SMOOTHING_PX)
+    return np.array([_steepest_width(soft, hair.path_px) for hair in scene.hairs]), _no_errors(scene)
+
+
+RIDGE_SMOOTHING_PX = 1.5
+
+
+def _steepest_width(soft: NDArray[np.float32], path: Floats) -> float:
+    t, lines = _lines(soft, path)
+    slope = np.gradient(lines, axis=1)
+    away = np.abs(lines - np.median(lines, axis=1, keepdims=True))
+    widths = []
+    for line, rise in zip(away, slope, strict=True):
+        top = int(np.argmax(np.where(np.abs(t) < 8, line, 0)))
+        near = np.abs(t - t[top]) < 20
+        left, right = near & (t < t[top]), near & (t > t[top])
+        steep = np.abs(rise)
+        widths.append(t[right][steep[right].argmax()] - t[left][steep[left].argmax()])
+    return float(np.median(widths))
+
+
+def _lines(grey: NDArray[np.float32], path: Floats) -> tuple[Floats, Floats]:
+    """Offsets (T,) and twelve lines (12, T) across the chord of a path."""
+    t, lines = np.arange(-40, 40.1, 0.25), []
+    for share in np.linspace(0.2, 0.85, 12):
+        k = share * (len(path) - 1)
+        place, ahead = (
+            np.array([np.interp(k + d, range(len(path)), path[:, c]) for c in (0, 1)]) for d in (0, 0.5)
+        )
+        along = (ahead - place) / np.hypot(*(ahead - place))
+        points = (place + np.array([-along[1], along[0]]) * t[:, None]).astype(np.float32)
+        line = cv2.remap(grey, points[:, 0], points[:, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        lines.append(line.ravel())
+    return t, np.array(lines, np.float64)
+
+
 def bound_px(scene: Scene) -> Floats:
-    """Cramer-Rao bound (K,) of the width: blur and sharpening known, no texture, the sensor's noise alone."""
+    """Cramer-Rao bound (K,) of the width of a dark strip of the hair's length, light and blur.
+
+    Blur and sharpening are taken as known, the light within as even, and the noise as what of the photo is
+    finer than 3 px: the sensor's and the skin's own texture, as if neighbouring pixels were independent.
+    """
     camera = scene.camera
-    noise = np.hypot(camera.noise, 0.29) / 255
+    grey = cv2.cvtColor(scene.pixels, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    noise = 1.4826 * float(np.median(np.abs(grey - cv2.GaussianBlur(grey, (0, 0), 3)))) / 255
     t = np.arange(-45.0, 46.0)
     free = [LEFT, RIGHT, SKIN, C0]
     gap = np.array([-1.0, 1.0, 0.0, 0.0])
@@ -214,26 +275,29 @@ def bound_px(scene: Scene) -> Floats:
         p[0, [LEFT, RIGHT, SKIN]] = -half, half, ((skin + 0.055) / 1.055) ** 2.4
         p[0, C0] = hair.opacity * (float(luma @ hair.colour) - p[0, SKIN])
         p[0, LOG_BLUR], p[0, AMOUNT] = np.log(np.hypot(camera.blur_px, 0.29)), camera.sharpen
-        slopes = model(t, p, np.zeros(1, bool), smoothing(t, camera.sharpen_px))[1][0][free]
+        smooth = smoothing(t, camera.sharpen_px)
+        slopes = model(t, p, np.zeros(1, bool), smooth, SHADE_UM / camera.um_per_px)[1][0][free]
         length = 0.75 * float(np.hypot(*np.diff(hair.path_um, axis=0).T).sum()) / camera.um_per_px
         bounds.append(np.sqrt(gap @ np.linalg.pinv(slopes @ slopes.T) @ gap / length) * noise)
     return np.array(bounds)
 
 
+OURS = "trichoscan"
 METHODS: dict[str, Measure] = {
-    "trichoscan": ours,
+    OURS: ours,
     "width at half maximum": half_maximum,
+    "steepest places (ridge detector)": steepest,
     "distance transform on Otsu mask": otsu_distance,
 }
 
 
-def measure(photos: int) -> pd.DataFrame:
-    """One row for each hair and method."""
+def measure(photos: int, pairs: bool = False) -> pd.DataFrame:
+    """One row for each hair and method; of pairs, by our own method alone."""
     tables = []
     for seed in range(FIRST_SEED, FIRST_SEED + photos):
-        scene = draw_scene(seed)
+        scene = draw_scene(seed, pairs)
         bound = bound_px(scene)
-        for name, method in METHODS.items():
+        for name, method in METHODS.items() if not pairs else [(OURS, ours)]:
             began = time.process_time()
             width, se = method(scene)
             columns = {
@@ -270,25 +334,21 @@ def figures(rows: pd.DataFrame) -> dict[str, float]:
 
 def table(rows: pd.DataFrame) -> str:
     """Markdown: a row for each method, then for our own by colour and by width."""
-    mine = rows[rows.method == "trichoscan"]
+    mine = rows[rows.method == OURS]
     parts = {name: rows[rows.method == name] for name in METHODS}
     parts |= {f"{colour} hair": mine[mine.colour == colour] for colour in HAIR_SRGB}
     for low, high in ((20, 40), (40, 70), (70, 110)):
         parts[f"{low}-{high} um"] = mine[mine.true_um.between(low, high)]
     shown = {name: figures(part) for name, part in parts.items() if len(part)}
     titles = list(next(iter(shown.values())))
-    lines = ["| | " + " | ".join(titles) + " |", "|---|" + "---|" * len(titles)]
-    for name, values in shown.items():
-        cells = ["" if np.isnan(v) else f"{v:.0f}" if k == "hairs" else f"{v:.3g}" for k, v in values.items()]
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
-
-
-def into_docs(docs: str, said: str) -> str:
-    """The page with the table between its marks."""
-    start, end = "<!-- thickness -->", "<!-- /thickness -->"
-    before, rest = docs.split(start)
-    return f"{before}{start}\n{said}\n{end}{rest.split(end)[1]}"
+    cells = [
+        [
+            name,
+            *("" if np.isnan(v) else f"{v:.0f}" if k == "hairs" else f"{v:.3g}" for k, v in values.items()),
+        ]
+        for name, values in shown.items()
+    ]
+    return markdown(["", *titles], cells)
 
 
 def main() -> None:
@@ -296,10 +356,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photos", type=int, default=PHOTOS)
     photos = parser.parse_args().photos
-    said = table(measure(photos))
-    print(said)
-    if photos == PHOTOS:
-        DOCS.write_text(into_docs(DOCS.read_text(encoding="utf-8"), said), encoding="utf-8")
+    said = {"thickness": table(measure(photos)), "thickness-pairs": table(measure(photos // 3, pairs=True))}
+    for mark, text in said.items():
+        print(text)
+        if photos == PHOTOS:
+            page = into_page(DOCS.read_text(encoding="utf-8"), mark, text)
+            DOCS.write_text(page, encoding="utf-8")
 
 
 if __name__ == "__main__":

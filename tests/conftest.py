@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -75,3 +77,48 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     wrong = {"image": "S2_vertex_week24.jpg", "subject": "S2", "arm": "placebo"}
     write_manifest(images / "manifest.csv", [*rows, {**rows[1], **wrong}])
     return folder
+
+
+@pytest.fixture(scope="session")
+def measured(study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """RESULTS of `study`, with a pair that is compared. Do not write into it."""
+    from trichoscan.study.batch import analyze_folder
+
+    out = tmp_path_factory.mktemp("measured") / "results"
+    analyze_folder([study / "images"], out)
+    return out
+
+
+@pytest.fixture
+def results(measured: Path, tmp_path: Path) -> Path:
+    """A copy of `measured` to be reviewed."""
+    import shutil
+
+    return Path(shutil.copytree(measured, tmp_path / "results"))
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A real browser, Debian's chromium by selenium; $TRICHOSCAN_NEEDS_BROWSER: its lack is a failure."""
+    import shutil
+
+    webdriver = pytest.importorskip("selenium.webdriver", reason="no selenium: pip install selenium")
+    found = shutil.which("chromium"), shutil.which("chromedriver")
+    if None in found:
+        if os.environ.get("TRICHOSCAN_NEEDS_BROWSER"):
+            pytest.fail("no chromium or chromedriver: apt-get install chromium chromium-driver")
+        pytest.skip("no chromium or chromedriver: apt-get install chromium chromium-driver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = found[0]
+    for switch in (
+        "headless", "no-sandbox", "disable-gpu", "no-first-run", "disable-background-networking",
+        "disable-component-update", "disable-sync", "disable-dev-shm-usage", "window-size=1366,768",
+        f"user-data-dir={tmp_path_factory.mktemp('chromium')}",
+    ):  # fmt: skip
+        options.add_argument(f"--{switch}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(found[1]))
+    try:
+        yield driver
+    finally:
+        driver.quit()

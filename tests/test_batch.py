@@ -67,7 +67,7 @@ def test_a_folder_of_phantoms_is_measured(reference: Path) -> None:
         for i in range(3)
         for folder, kind in (("geometry", "geojson"), ("overlays", "jpg"))
     }
-    assert files(reference) == expected | {*TABLES, "run.json"}
+    assert files(reference) == expected | {*TABLES, "run.json", "report.html"}
     run = json.loads((reference / "run.json").read_text())
     assert set(run) == {"trichoscan", "weights", "parameters", "inputs", "machine"}
     assert set(run["inputs"]) == {row["image"] for row in measured}
@@ -129,7 +129,8 @@ def test_another_setting_measures_again(photos: Path, tmp_path: Path, reference:
     (photos / "manifest.csv").unlink()
     options = {"overwrite": {"overwrite": True}, "vellus": {"vellus_below_um": 40.0}, "version": {}}[change]
     assert analyze_folder([photos], out, um_per_px=5.5, **options).kept == 0
-    assert files(out) == {"geometry/photo_0.geojson", "overlays/photo_0.jpg", *TABLES, "run.json"}
+    left = {"geometry/photo_0.geojson", "overlays/photo_0.jpg", *TABLES, "run.json", "report.html"}
+    assert files(out) == left
 
 
 def test_a_photo_that_fails_has_a_row_and_the_run_goes_on(photos: Path, tmp_path: Path) -> None:

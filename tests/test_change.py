@@ -9,6 +9,7 @@ import pytest
 
 from trichoscan.match.gain import overlooked as missed
 from trichoscan.match.pair import pair
+from trichoscan.match.rows import pairing_row
 from trichoscan.measure.density import count_hairs
 from trichoscan.measure.units import group_units
 from trichoscan.records import (
@@ -412,6 +413,28 @@ def test_growth_is_measured_only_a_few_days_apart():
     assert quantify_change(first, second, pairing, 90.0).growth is None
     found = quantify_change(first, second, pairing, 2.0)
     assert found.growth is not None and found.growth.flags == ("no_growth_seen",)
+
+
+@pytest.mark.parametrize(
+    ("days", "response"), [(2.0, "inconclusive"), (0.0, "inconclusive"), (90.0, "worsened")]
+)
+def test_a_phototrichogram_is_not_judged(days, response):
+    pair = planted(["matched"] * 20 + ["lost"] * 20)
+    found = quantify_change(*pair, days)
+    assert found.response == response
+    assert ("too_soon" in found.flags) == (days < 8)
+
+
+def test_numbers_of_lost_and_new_hairs_stand_within_their_intervals():
+    _, _, pairing = pair = planted(["matched"] * 20 + ["lost"] * 9 + ["new"] * 4)
+    for p in (0.95, 0.6, 0.3):
+        matches = tuple(replace(m, probability=1.0 if m.kind == "matched" else p) for m in pairing.matches)
+        some = replace(pairing, matches=matches)
+        counts, row = pairing_row(some), change_row(quantify_change(*pair[:2], some))
+        for name, there in (("lost_hairs", 9), ("new_hairs", 4)):
+            assert counts[name] == (there if p >= 0.5 else 0)
+            assert row[f"{name}_low"] <= counts[name] <= row[f"{name}_high"]
+            assert row[f"{name}_low"] < p * there < row[f"{name}_high"]
 
 
 def test_the_page_on_response_says_what_the_code_does():

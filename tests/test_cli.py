@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 import trichoscan
 from trichoscan.cli import app
 
-COMMANDS = ("analyze", "compare", "plan", "evaluate", "phantom", "train")
+COMMANDS = ("analyze", "compare", "report", "plan", "evaluate", "phantom", "train")
 
 
 def trichoscan_cli(*arguments: str | Path) -> subprocess.CompletedProcess[str]:

@@ -27,6 +27,7 @@ from trichoscan.response.cohort import (
 )
 from trichoscan.response.models import SubjectChange, ancova, mixed_model
 from trichoscan.response.proportions import difference, holm, share
+from trichoscan.response.robust import fit_robust
 
 FIELD_SD_PER_CM2 = 8.0
 """Of the change of a field about the response of its scalp (docs/phantoms.md: some 6), and of matching."""
@@ -85,6 +86,25 @@ def test_without_an_effect_few_trials_find_one(model, trials):
     assert binom.ppf(0.005, trials, 0.03) <= rejected <= binom.ppf(0.995, trials, 0.07)
 
 
+def test_robust_errors_of_two_groups_are_welchs_and_do_not_depend_on_the_order():
+    """Equal groups of 8: variance s1^2 / 8 + s2^2 / 8, and 14 degrees of freedom."""
+    rng = np.random.default_rng(7)
+    arm = np.repeat([0.0, 1.0], 8)
+    y = rng.normal(0, 1 + 2 * arm)
+    design = np.column_stack([np.ones(16), arm])
+    fit = fit_robust(design, y, np.arange(16), 0.0)
+    assert fit.variance[1] == pytest.approx((y[:8].var(ddof=1) + y[8:].var(ddof=1)) / 8)
+    assert fit.degrees[1] == pytest.approx(14)
+    visits, subject = np.tile(design, (2, 1)), np.tile(np.arange(16), 2)
+    twice = np.concatenate([y, y + 1e-6 * rng.normal(size=16)])
+    again = fit_robust(visits, twice, subject, 0.7)
+    assert again.variance[1] == pytest.approx(fit.variance[1], rel=1e-3)  # a copy of a row adds nothing
+    assert again.degrees[1] == pytest.approx(14)
+    order = rng.permutation(32)
+    mixed = fit_robust(visits[order], twice[order], subject[order], 0.7)
+    assert mixed.mean == pytest.approx(again.mean) and mixed.degrees == pytest.approx(again.degrees)
+
+
 def test_change_within_an_arm_is_a_paired_t_test():
     changes, enrolled = observe(draw_trial(24, 4, arms=(Arm("serum", 21.0, 20.0),)), 4)
     rows = summarize_cohort(changes, enrolled)
@@ -111,7 +131,7 @@ def test_a_whole_study_has_every_row_and_swapping_arms_negates_differences():
             (r.visit, r.method) for r in rows if r.arm == "minoxidil - placebo" and r.measure == measure
         ]
         model = "mixed model, random intercept"
-        assert versus == [("week24", model), ("week48", model), ("week48", "ANCOVA, HC3")]
+        assert versus == [("week24", model), ("week48", model), ("week48", "ANCOVA, robust")]
     back = summarize_cohort(changes, enrolled, reference="minoxidil")
     one = [r for r in rows if r.arm == "minoxidil - placebo" and math.isfinite(r.change)]
     other = [r for r in back if r.arm == "placebo - minoxidil" and math.isfinite(r.change)]
@@ -155,7 +175,7 @@ def test_sites_of_a_subject_count_once():
 
 def test_p_values_are_adjusted_over_measures_and_the_primary_one_is_named():
     changes, enrolled = observe(draw_trial(30, 2), 2, measures=COHORT_MEASURES)
-    rows = [r for r in summarize_cohort(changes, enrolled) if r.method == "ANCOVA, HC3"]
+    rows = [r for r in summarize_cohort(changes, enrolled) if r.method == "ANCOVA, robust"]
     assert [r.p_holm for r in rows] == pytest.approx(holm([r.p for r in rows]))
     assert [r.note.startswith("primary") for r in rows] == [r.measure == PRIMARY for r in rows]
 

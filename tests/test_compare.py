@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from trichoscan.cli import app
-from trichoscan.show import RESPONSE_WORDS
+from trichoscan.report.words import RESPONSES
 
 UM_PER_PX = 8.0
 
@@ -44,7 +44,7 @@ def test_two_photos_are_compared_in_words_and_files(photos: Path, tmp_path: Path
     assert (row["pair_id"], row["subject"], row["days"]) == ("before__after", "", "168")
     assert f"{row['matched_hairs']} matched, {row['lost_hairs']} lost, {row['new_hairs']} new" in told.stdout
     assert f"{row['overlap_cm2']} cm2" in told.stdout
-    assert f"{row['response']}: {RESPONSE_WORDS[row['response']]}" in told.stdout
+    assert f"{row['response']}: {RESPONSES[row['response']]}" in told.stdout
     assert (out / "overlays" / "pairs" / f"{row['pair_id']}.jpg").is_file()
     assert not (out / "cohort.csv").exists()
     bare = invoke("compare", before, after, "-o", tmp_path / "bare")

@@ -18,7 +18,14 @@ from trichoscan.records import CHANGE_FLAGS, HAIR_FLAGS, PHOTO_FLAGS
 from trichoscan.response.cohort import COLUMNS as COHORT_COLUMNS
 from trichoscan.segment import infer
 from trichoscan.study.columns import HAIR_COLUMNS, IMAGE_COLUMNS, MATCH_COLUMNS, PAIR_COLUMNS
+from trichoscan.study.reviewed import (
+    REVIEW_HAIR_COLUMNS,
+    REVIEW_IMAGE_COLUMNS,
+    REVIEW_MATCH_COLUMNS,
+    REVIEW_PAIR_COLUMNS,
+)
 
+REVIEW_COLUMNS = (*REVIEW_IMAGE_COLUMNS, *REVIEW_HAIR_COLUMNS, *REVIEW_PAIR_COLUMNS, *REVIEW_MATCH_COLUMNS)
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 FENCE = re.compile(r"^ *```(\w*)[^\n]*\n(.*?)^ *```", re.M | re.S)
@@ -62,6 +69,7 @@ def first_cells(text: str) -> list[str]:
         ("measures.md", "Columns of pairs.csv", PAIR_COLUMNS),
         ("measures.md", "Columns of matches.csv", MATCH_COLUMNS),
         ("measures.md", "Columns of cohort.csv", COHORT_COLUMNS),
+        ("review.md", "What is written", REVIEW_COLUMNS),
         ("response.md", "Change flags", tuple(CHANGE_FLAGS)),
         ("measures.md", "Photo flags", tuple(PHOTO_FLAGS)),
         ("measures.md", "Hair flags", tuple(HAIR_FLAGS)),

@@ -185,3 +185,71 @@ def test_a_name_made_from_the_pattern_is_read_back(fields: tuple[str, str, str])
     assert _fields_of_name(expression, "_".join(fields)) == dict(
         zip(("subject", "site", "visit"), fields, strict=True)
     )
+
+
+def frames_file(path: Path, frames: int) -> None:
+    import numpy as np
+    from dicom_files import MULTI_FRAME_CAPTURE, dataset, written
+
+    stack = np.zeros((frames, 200, 200), np.uint8)
+    path.write_bytes(written(dataset(stack, frames=frames, kind=MULTI_FRAME_CAPTURE)))
+
+
+def test_each_frame_is_a_photo_with_the_row_of_its_own_or_of_its_file(tmp_path: Path) -> None:
+    frames_file(tmp_path / "v.dcm", 11)
+    frames_file(tmp_path / "one.dcm", 1)
+    (tmp_path / "a#1.jpg").touch()
+    manifest(tmp_path, "image,subject,visit\nv.dcm,S1,\nv.dcm#2,S1,week4\nv.dcm#011,S2,\na#1.jpg,S3,\n")
+    entries, _ = list_entries([tmp_path])
+    assert [e.image for e in entries] == ["a#1.jpg", "one.dcm", *(f"v.dcm#{i:02d}" for i in range(1, 12))]
+    told = {entry.image: (entry.subject, entry.visit, entry.frame) for entry in entries}
+    assert told["a#1.jpg"] == ("S3", "", 0) and told["one.dcm"] == ("", "", 0)
+    assert told["v.dcm#02"] == ("S1", "week4", 2) and told["v.dcm#11"] == ("S2", "", 11)
+    assert told["v.dcm#03"] == ("S1", "", 3)
+
+
+def test_a_row_of_a_frame_that_is_not_there_is_told(tmp_path: Path) -> None:
+    frames_file(tmp_path / "v.dcm", 3)
+    (tmp_path / "a.jpg").touch()
+    manifest(tmp_path, "image\nv.dcm#4\na.jpg#2\nb.dcm#1\nv.dcm#0\n")
+    with pytest.raises(TrichoscanError) as error:
+        read_manifest(tmp_path / "manifest.csv")
+    for told in ("row 2: 'v.dcm#4': the file has no such frame", "row 3: 'a.jpg#2': the file has no such",
+                 "row 4: no photo 'b.dcm#1'", "row 5: no photo 'v.dcm#0'"):  # fmt: skip
+        assert told in str(error.value)
+
+
+cell = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r\n"), max_size=12)
+
+
+@given(st.lists(st.tuples(cell, cell, cell), max_size=4), st.sampled_from([",", ";", "\t"]))
+def test_what_a_spreadsheet_writes_is_read_back(rows: list[tuple[str, str, str]], separator: str) -> None:
+    import csv
+    import io
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as name:
+        lines = io.StringIO()
+        table = csv.writer(lines, delimiter=separator)
+        table.writerow(["image", "subject", "site", "arm"])
+        for i, row in enumerate(rows):
+            (Path(name) / f"{i}.jpg").touch()
+            table.writerow([f"{i}.jpg", *row])
+        path = Path(name) / "manifest.csv"
+        path.write_bytes(lines.getvalue().encode())
+        read = [(entry.subject, entry.site, entry.arm) for entry in read_manifest(path)]
+    assert read == [tuple(text.strip() for text in row) for row in rows]
+
+
+@given(st.text(max_size=40))
+def test_any_pattern_is_refused_or_reads_any_name_without_harm(pattern: str) -> None:
+    from trichoscan.study.manifest import _fields_of_name, _pattern_expression
+
+    try:
+        expression = _pattern_expression("{subject}" + pattern)
+    except TrichoscanError as error:
+        assert "\n" not in str(error)
+        return
+    for name in ("S1_vertex_week0", "", "_" * 40, "é\n{}"):
+        fields = _fields_of_name(expression, name)
+        assert fields is None or fields["subject"]

@@ -49,7 +49,8 @@ def test_the_columns_are_those_of_the_contract() -> None:
         "diameter_change_um_high, cumulative_thickness_change_percent, "
         "cumulative_thickness_change_percent_low, cumulative_thickness_change_percent_high, "
         "smallest_detectable_change_per_cm2, response, growth_um_per_day, growth_um_per_day_low, "
-        "growth_um_per_day_high, anagen_percent, anagen_percent_low, anagen_percent_high, flags"
+        "growth_um_per_day_high, anagen_percent, anagen_percent_low, anagen_percent_high, "
+        "lost_hairs_low, lost_hairs_high, new_hairs_low, new_hairs_high, flags"
     )
     assert ", ".join(MATCH_COLUMNS) == (
         "pair_id, kind, baseline_hair_id, followup_hair_id, baseline_unit_id, followup_unit_id, "

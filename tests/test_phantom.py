@@ -56,6 +56,12 @@ def test_coverage_of_a_shaft_thinner_than_a_pixel_keeps_its_area(width):
     assert picture.sum() / 120.0 == pytest.approx(width, abs=0.01)
 
 
+def test_a_curl_that_stays_outside_of_the_photo_covers_nothing():
+    turn = np.linspace(0, 3 * np.pi, 40)
+    curl = Shaft(np.stack([-9 + 5 * np.cos(turn), 50 + 5 * np.sin(turn)], -1), np.full(40, 6.0))
+    assert not len(canvas_of(curl)[1].pixel)
+
+
 def test_a_ragged_rim_keeps_the_area():
     shafts = [straight(0.1 * i, 12.0, rough_px=0.8, length_px=160.0, seed=i) for i in range(30)]
     covered = cover(shafts, SIDE, SIDE)

@@ -170,3 +170,25 @@ def test_noise_of_any_size_is_judged(seed, height, width):
     quality = assess(Photo(pixels))
     assert quality.usable_mask.shape == (height, width)
     assert 0 <= quality.focus <= 1 and 0 <= quality.glare_percent <= 100
+
+
+def test_the_benchmark_runs_and_blur_that_hides_hairs_is_flagged(weights):
+    import sys
+    from pathlib import Path
+
+    from trichoscan import analyze
+    from trichoscan.phantom.draw import draw_phantom
+
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
+    import quality as benchmark
+
+    phantom = draw_phantom(901, style="plain", width_px=320, height_px=320, um_per_px=8.0)
+    versions = {(what, degree): pixels for what, degree, pixels in benchmark.spoilt(phantom.pixels)}
+    assert len(versions) == 19 and all(p.shape == phantom.pixels.shape for p in versions.values())
+    found = {}
+    for blur in (("nothing", 0.0), ("blur px", 6.0)):
+        analysis = analyze(Photo(versions[blur], 8.0, "option"), weights, device="cpu")
+        true, right, wrong = benchmark.judged(phantom, analysis)
+        assert 0 <= right <= true and 0 <= wrong <= len(analysis.hairs)
+        found[blur[0]] = "blurred" in analysis.flags
+    assert found == {"nothing": False, "blur px": True}

@@ -47,7 +47,7 @@ def make_analysis(um_per_px: float | None = 5.0) -> Analysis:
         um_per_px=um_per_px,
         um_per_px_source="none" if um_per_px is None else "manifest",
         sha256="ab" * 32,
-        weights="follicle-v1/0123456789ab",
+        weights="follicle-v2/0123456789ab",
         hair_count=Estimate(2, 1, 3, 2),
         flags=("few_diameters",) if um_per_px else ("few_diameters", "no_scale"),
     )

@@ -100,6 +100,10 @@ def analyze(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Measure again what is already done.")
     ] = False,
+    pseudonymize: Annotated[
+        Path | None,
+        typer.Option(metavar="KEYFILE", help="Codes for subjects and file names, day numbers for dates."),
+    ] = None,
     debug: DebugOption = False,
 ) -> None:
     """Count and measure the hair on every photo, and compare follow-ups with their baseline.
@@ -122,6 +126,7 @@ def analyze(
                 device=device,
                 workers=workers,
                 overwrite=overwrite,
+                pseudonymize=pseudonymize,
                 on_progress=on_progress,
                 on_pair=on_pair,
             )
@@ -165,6 +170,19 @@ def compare(
         )
         show_comparison(out, summary)
         raise typer.Exit(0 if all(pair.status == "ok" for pair in summary.pairs) else 1)
+
+
+@app.command(epilog="Example: trichoscan report results --pdf")
+def report(
+    results: Annotated[Path, typer.Argument(help="Folder that 'trichoscan analyze' wrote.")],
+    pdf: Annotated[bool, typer.Option("--pdf", help="Write report.pdf, too; needs trichoscan[pdf].")] = False,
+    debug: DebugOption = False,
+) -> None:
+    """Make report.html anew from the tables in a folder of results, and a PDF of it."""
+    with told_plainly(debug):
+        from trichoscan.study.report import write_report
+
+        typer.echo(f"report in {write_report(results, pdf=pdf)[-1]}")
 
 
 @app.command(
@@ -218,6 +236,32 @@ def plan(
             site_correlation=site_correlation,
         )
         show_plan(made, seen)
+
+
+@app.command(
+    epilog="Example: trichoscan codes study.key --new; then trichoscan codes study.key photos > names.csv"
+)
+def codes(
+    key_file: Annotated[Path, typer.Argument(help="Key file of --pseudonymize.")],
+    photos: Annotated[
+        list[Path] | None, typer.Argument(help="Folders and photos as given to 'trichoscan analyze'.")
+    ] = None,
+    new: Annotated[bool, typer.Option("--new", help="Make the key file.")] = False,
+    manifest: Annotated[Path | None, typer.Option(help="Table of the photos.")] = None,
+    pattern: Annotated[str | None, typer.Option(help="What file names tell.")] = None,
+    debug: DebugOption = False,
+) -> None:
+    """Make a key for --pseudonymize, or list what the codes of photos and subjects stand for."""
+    _refuse(new == bool(photos), "give either --new or photos")
+    with told_plainly(debug):
+        from trichoscan.study.manifest import list_entries
+        from trichoscan.study.pseudonym import code_table, make_key, read_key
+
+        if new:
+            make_key(key_file)
+        else:
+            entries, _ = list_entries(photos or [], manifest=manifest, pattern=pattern)
+            typer.echo(code_table(entries, read_key(key_file)), nl=False)
 
 
 @app.command(epilog="Example: trichoscan calibrate ruler.jpg --tick-um 500")
@@ -367,16 +411,51 @@ def _refuse(wrong: bool, why: str) -> None:
         raise typer.BadParameter(why)
 
 
-@app.command(epilog="Example: trichoscan train --photos clinic --out runs/first --steps 2500")
+@app.command(epilog="Example: trichoscan review results --user 'Dr. Weber'")
+def review(
+    results: Annotated[Path, typer.Argument(help="Folder that 'trichoscan analyze' wrote.")],
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the page; 0 takes a free one.")] = 0,
+    user: Annotated[
+        str | None, typer.Option(help="Who reviews, for the log; the name of your login by default.")
+    ] = None,
+    photos: Annotated[
+        Path | None, typer.Option(help="Folder of the photos, if they were moved since.")
+    ] = None,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page.")] = True,
+    debug: DebugOption = False,
+) -> None:
+    """Open a page on this machine to look at the hairs, correct them and sign photos off."""
+    with told_plainly(debug):
+        from trichoscan.report.review.start import run_review
+
+        run_review(results, user=user, photos=photos, port=port, browser=browser, tell=say)
+
+
+@app.command(
+    epilog="Example: trichoscan train --photos clinic --out runs/first --steps 2500; from photos that were "
+    "signed off: trichoscan train --from-review results --out runs/clinic"
+)
 def train(
     out: Annotated[
         Path, typer.Option("-o", "--out", help="Folder for the checkpoint, the log and the weights.")
     ],
     photos: Annotated[
-        Path | None, typer.Option(help="Folder with images and truth; phantoms alone without it.")
+        Path | None,
+        typer.Option(
+            help="Folder with images and truth, phantoms alone without it; from a review: of its photos."
+        ),
     ] = None,
-    name: Annotated[str, typer.Option(help="Name of the weights.")] = "follicle-v1",
-    steps: Annotated[int, typer.Option(min=1, help="Steps; 2500 take about an hour on two cores.")] = 2500,
+    from_review: Annotated[
+        Path | None,
+        typer.Option(help="Results with photos signed off in 'trichoscan review': learn from these."),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Name of the weights; follicle-v2, or clinic-v1 from a review.")
+    ] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(min=1, help="2500 by default, about an hour on two cores; 600 from a review."),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0)] = 1,
     device: DeviceOption = "auto",
     resume: Annotated[bool, typer.Option(help="Go on from the checkpoint in the folder.")] = True,
@@ -389,11 +468,34 @@ def train(
     debug: DebugOption = False,
 ) -> None:
     """Make weights from photos with hair vectors and from phantoms."""
+    _refuse(seams and from_review is not None, "--seams and --from-review do not go together")
     with told_plainly(debug):
+        from trichoscan.learn import review as reviews
         from trichoscan.learn.train import TrainConfig
         from trichoscan.learn.train import train as make_weights
 
+        if from_review is not None:
+            learned = reviews.learn_from_review(
+                from_review,
+                out,
+                photos=photos,
+                name=name or reviews.NAME,
+                steps=steps or reviews.STEPS,
+                seed=seed,
+                device=device,
+                resume=resume,
+                log=say,
+            )
+            typer.echo(f"weights in {learned.folder}")
+            raise typer.Exit(0 if learned.better else 1)
         config = TrainConfig(
-            photos, out, name=name, steps=steps, seed=seed, device=device, resume=resume, seams=seams
+            photos,
+            out,
+            name=name or "follicle-v2",
+            steps=steps or 2500,
+            seed=seed,
+            device=device,
+            resume=resume,
+            seams=seams,
         )
         typer.echo(f"weights in {make_weights(config, say)}")

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
+from trichoscan.match.overrule import Links, overrule
 from trichoscan.match.pair import pair
 from trichoscan.match.register import register
 from trichoscan.measure.density import count_hairs, counting_mask, roots_in
@@ -30,6 +32,8 @@ from trichoscan.segment.trace import trace_all
 
 if TYPE_CHECKING:
     from trichoscan.segment.infer import Weights
+
+NO_LINKS = Links()
 
 FEW_DIAMETERS = 0.5
 """Below this share of counted hairs with a diameter, the photo is flagged: the rest may be no fair sample."""
@@ -76,19 +80,11 @@ def analyze(
     area = counting_mask(quality.usable_mask, photo.um_per_px, target)
     counted = roots_in(hairs, area)
     flags = {*photo.flags, *quality.flags, *segmentation.flags}
+    flags |= count_flags(hairs, counted, area, photo.um_per_px)
     if photo.um_per_px is None:
         flags.add("no_scale")
     if target is not None:
         flags.add("target_area")
-    if not area.any():
-        flags.add("no_area")
-    if not counted.any():
-        flags.add("no_hair")
-    measured = [np.isfinite(hair.diameter_px) for hair, inside in zip(hairs, counted, strict=True) if inside]
-    if measured and np.mean(measured) < FEW_DIAMETERS:
-        flags.add("few_diameters")
-    if photo.um_per_px is not None and measured and np.mean(measured) < MOST_DIAMETERS:
-        flags.add("some_unmeasured")
     return Analysis(
         hairs=hairs,
         unit_of_hair=group_units(hairs, photo.um_per_px),
@@ -104,6 +100,30 @@ def analyze(
         flags=tuple(sorted(flags)),
         doubtful=doubtful,
     )
+
+
+COUNT_FLAGS = ("no_area", "no_hair", "few_diameters", "some_unmeasured")
+"""Flags that depend on which hairs are counted."""
+
+
+def count_flags(
+    hairs: Sequence[Hair],
+    counted: NDArray[np.bool_],
+    counting_mask: NDArray[np.bool_],
+    um_per_px: float | None,
+) -> set[str]:
+    """Those of `COUNT_FLAGS` that hold for K hairs, (K,) of them counted, and an (H, W) counting mask."""
+    flags = set()
+    if not counting_mask.any():
+        flags.add("no_area")
+    if not counted.any():
+        flags.add("no_hair")
+    measured = [np.isfinite(hair.diameter_px) for hair, inside in zip(hairs, counted, strict=True) if inside]
+    if measured and np.mean(measured) < FEW_DIAMETERS:
+        flags.add("few_diameters")
+    if um_per_px is not None and measured and np.mean(measured) < MOST_DIAMETERS:
+        flags.add("some_unmeasured")
+    return flags
 
 
 def _sized_hairs(
@@ -147,6 +167,8 @@ def compare(
     *,
     days: float | None = None,
     vellus_below_um: float = VELLUS_BELOW_UM,
+    links: Links = NO_LINKS,
+    pixels: tuple[NDArray[np.uint8], NDArray[np.uint8]] | None = None,
 ) -> Comparison:
     """Find the same hairs again on a later photo of the site, and quantify the change.
 
@@ -157,6 +179,10 @@ def compare(
         Between the photos; growth is measured where they are 1 to 7.
     vellus_below_um : float
         Hairs thinner than this are vellus.
+    links : Links
+        What a person said of hairs; none by default.
+    pixels : two (H, W, 3) uint8, optional
+        RGB of both photos as they were analysed: hairs that only one visit shows are looked for there again.
 
     Returns
     -------
@@ -166,5 +192,5 @@ def compare(
     alignment = register(baseline, followup)
     if not alignment.accepted:
         return Comparison(alignment, None, None)
-    pairing = pair(baseline, followup, alignment)
+    pairing = overrule(pair(baseline, followup, alignment, pixels), links)
     return Comparison(alignment, pairing, quantify_change(baseline, followup, pairing, days, vellus_below_um))

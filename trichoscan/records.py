@@ -23,6 +23,8 @@ PHOTO_FLAGS: dict[str, str] = {
     "no_scale": "no um per px was found: the um and density cells are empty",
     "scale_from_bar": "um per px was read from a scale bar burnt into the photo",
     "scale_implausible": "the file's own resolution is no magnification used for scalp; it was ignored",
+    "scale_at_sensor": "um per px is DICOM's spacing at the sensor: right only if no lens magnifies",
+    "colour_profile_ignored": "the file's colour profile is damaged: its colours were taken as sRGB",
     "working_scale_guessed": "no scale: the network's working scale was chosen from the picture",
     "scale_out_of_range": "um per px is outside 1.5-14, for which the network was trained",
     "blurred": "the photo is out of focus or moved: thin hairs may be missed",
@@ -129,6 +131,8 @@ class Quality:
         Median of 100 * log10(R / G) over skin, after Diffey et al. 1984; higher is redder.
     flags : tuple of str
         Keys of `PHOTO_FLAGS`.
+    burnt_in_mask : (H, W) bool
+        Burnt-in text, boxes and bars, which no picture of the results may show; (0, 0) where there are none.
     """
 
     usable_mask: NDArray[np.bool_]
@@ -136,6 +140,7 @@ class Quality:
     glare_percent: float
     erythema_index: float
     flags: tuple[str, ...] = ()
+    burnt_in_mask: NDArray[np.bool_] = field(default_factory=lambda: np.zeros((0, 0), np.bool_))
 
 
 @dataclass(frozen=True, eq=False)
@@ -461,6 +466,7 @@ CHANGE_FLAGS: dict[str, str] = {
     "few_units": "fewer than 5 follicular units in the common field: the interval rests on next to nothing",
     "few_diameters": "fewer than half of the matched hairs have a diameter at both visits",
     "scales_disagree": "the skin itself says another ratio of scales than the two photos by more than 5 %",
+    "too_soon": "visits at most 7 days apart, a phototrichogram: no response is judged",
     "other_weights": "the visits were analysed with different weights: measure both again",
     "no_growth": "the visits are not 1 to 7 days apart, or lack a scale: no growth rate",
     "cut_between": "hairs are shorter than before: they were cut between the photos, no growth rate",

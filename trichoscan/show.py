@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from trichoscan.report.words import RESPONSES
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -34,16 +36,6 @@ SUMMARY_COLUMNS = {
     "vellus_percent": "vellus %",
 }
 QUANTILES = {"lowest": 0.0, "quarter": 0.25, "median": 0.5, "three quarters": 0.75, "highest": 1.0}
-RESPONSE_WORDS = {
-    "improved": "denser than before: the whole interval lies above no change, and the change is not less "
-    "than the smallest detectable one",
-    "worsened": "less dense than before: the whole interval lies below no change, and the change is not less "
-    "than the smallest detectable one",
-    "stable": "the whole interval lies within 10 % of the density about no change",
-    "inconclusive": "the interval holds both no change and a change that would matter, or the change is less "
-    "than the smallest detectable one",
-}
-"""The rule of `response.rule.judge` in words."""
 
 
 def say(message: str) -> None:
@@ -259,7 +251,7 @@ def show_comparison(out: Path, summary: RunSummary) -> None:
         table.add_row("", f"{float(row['density_change_percent']):+g} % of the baseline's density")
     if row["smallest_detectable_change_per_cm2"]:
         table.add_row("smallest detectable", f"{row['smallest_detectable_change_per_cm2']} hairs/cm2")
-    table.add_row("response", f"{row['response']}: {RESPONSE_WORDS[row['response']]}")
+    table.add_row("response", f"{row['response']}: {RESPONSES[row['response']]}")
     if row["flags"]:
         table.add_row("flags", row["flags"])
     _print(table)

@@ -58,6 +58,8 @@ class AnnotatedPhoto:
         Column and row along which the annotation was cut.
     edge_um : float
         Width of the margin in which hairs may be missing.
+    known_mask : (H, W) bool or None
+        Where all hairs are known; None: everywhere.
     """
 
     name: str
@@ -66,6 +68,7 @@ class AnnotatedPhoto:
     hairs: tuple[LabelledHair, ...]
     seams_px: tuple[float, float] | None = None
     edge_um: float = 0.0
+    known_mask: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +111,8 @@ def read_annotated(
     folder: Path, stems: Sequence[str] | None = None, *, seams: bool = False
 ) -> list[AnnotatedPhoto]:
     """Read photos of `folder`/images with hairs in `folder`/truth.
+
+    Where `folder`/masks has a PNG of a photo's name, hairs are known where it is not black.
 
     Parameters
     ----------
@@ -156,13 +161,15 @@ def _read_one(truth_file: Path, photos: Mapping[str, Path], seams: bool) -> Anno
         raise TrichoscanError(
             f"{truth_file}: not a truth file ({error!r}): write it as 'trichoscan phantom' does, or remove it"
         ) from None
+    mask_file = truth_file.parents[1] / "masks" / f"{truth_file.stem}.png"
     return AnnotatedPhoto(
         truth_file.stem,
         read_photo(photos[truth_file.stem]).pixels,
         um_per_px,
         hairs,
         seams_px=seams_px,
-        edge_um=EDGE_UM if by_hand else 0.0,
+        edge_um=EDGE_UM if by_hand and not mask_file.is_file() else 0.0,
+        known_mask=read_photo(mask_file).pixels[..., 0] > 0 if mask_file.is_file() else None,
     )
 
 
@@ -255,6 +262,9 @@ def _weights(
     edge = photo.edge_um / photo.um_per_px
     limits = np.array(photo.pixels.shape[1::-1]) - 1
     known = np.asarray(((at >= edge) & (at <= limits - edge)).all(-1), bool)
+    if photo.known_mask is not None:
+        x, y = np.clip(np.round(at), 0, limits).astype(int).transpose(2, 0, 1)
+        known &= photo.known_mask[y, x]
     directed = np.broadcast_to(known, (DIRECTIONS, cells, cells)).astype(np.float32)
     plain = np.broadcast_to(known, (ORIENTATIONS, cells, cells)).astype(np.float32)
     if photo.seams_px is None:

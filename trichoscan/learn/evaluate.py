@@ -129,6 +129,8 @@ def judge_all(results: Path, files: dict[str, Path], *, seams: bool, direction: 
     hairs = read_table(results, "hairs.csv")
     if "flags" in hairs:  # a hair found again was found by another photo's help
         hairs = hairs[~hairs["flags"].str.contains("found_again")]
+    if "source" in hairs:  # nor is a person's hair the program's
+        hairs = hairs[hairs["source"] != "review"]
     hairs_of = {str(image): table for image, table in hairs.groupby("image", sort=False)}
     verdicts = []
     for row in read_table(results, "images.csv").itertuples(index=False):

@@ -30,7 +30,7 @@ from trichoscan.segment.infer import Weights, load_weights, run_tile
 from trichoscan.segment.network import WORKING_UM_PER_PX, HairNet
 
 PHANTOM_VALIDATION = 24
-"""Phantoms on which operating points are chosen where there are no real photos."""
+"""Phantoms on which confidence is fitted beside real photos, which show no long or light hair, or alone."""
 
 
 def export_weights(
@@ -72,12 +72,16 @@ def export_weights(
         "split": split,
     }
     _write_config(folder, stored)
-    trials = try_photos(_validation(config, split), load_weights(folder), config.device)
-    fitted = fit_confidence(trials)
-    least = choose_least_confidence(trials, fitted)
+    real, drawn = (
+        try_photos(some, load_weights(folder, unproven=True), config.device)
+        for some in (_real_validation(config, split), _drawn_validation(config))
+    )
+    fitted = fit_confidence([*real, *drawn])
+    least = choose_least_confidence(real or drawn, fitted)
     stored["thresholds"] = DEFAULT_THRESHOLDS | fitted | {"confidence": least}
-    stored["count_cv"] = count_cv(trials, fitted, least)
-    stored["validation"] = _summary(trials, fitted, least)
+    stored["count_cv"] = count_cv(real or drawn, fitted, least)
+    stored["validation"] = _summary(real or drawn, fitted, least)
+    stored["validation_phantoms"] = _summary(drawn, fitted, least)
     _write_config(folder, stored)
     _write_golden(folder, load_weights(folder))
     (folder / "CARD.md").write_text(_card(stored))
@@ -88,7 +92,8 @@ def export_weights(
 def _training(config: TrainConfig) -> dict[str, Any]:
     """`config` for strangers: names of folders rather than where they lie on this machine."""
     photos, start_from = config.photos, config.start_from
-    return asdict(config) | {
+    known = {name: value for name, value in asdict(config).items() if name != "split"}
+    return known | {
         "photos": None if photos is None else photos.resolve().name,
         "out": config.out.resolve().name,
         "start_from": None if start_from is None else start_from.name,
@@ -99,10 +104,14 @@ def _write_config(folder: Path, stored: dict[str, Any]) -> None:
     (folder / "config.json").write_text(json.dumps(stored, indent=1) + "\n")
 
 
-def _validation(config: TrainConfig, split: dict[str, list[str]]) -> list[AnnotatedPhoto]:
-    """Photos on which to choose; phantoms of seeds that training does not reach, where there are none."""
-    if config.photos is not None:
-        return read_annotated(config.photos, split["validation"], seams=config.seams)
+def _real_validation(config: TrainConfig, split: dict[str, list[str]]) -> list[AnnotatedPhoto]:
+    if config.photos is None:
+        return []
+    return read_annotated(config.photos, split["validation"], seams=config.seams)
+
+
+def _drawn_validation(config: TrainConfig) -> list[AnnotatedPhoto]:
+    """Phantoms of seeds that training does not reach."""
     rng = np.random.default_rng([config.seed, 2**32 - 1])
     return [phantom_photo(2**31 + i, 640, rng) for i in range(PHANTOM_VALIDATION)]
 
@@ -154,12 +163,10 @@ By the sha256 of the photo's name, and no exposure under two names on two sides.
 {validation} for operating points, {held_out} held out: never trained on, never used for a choice. config.json
 lists them.
 
-## On the validation photos
+## On the validation photos and phantoms
 The operating point was chosen on them, so these figures flatter. Those of the held-out photos are in
 the README.
 
-| measure | value |
-|---|---|
 {figures}
 
 ## Limits
@@ -190,5 +197,16 @@ def _card(stored: dict[str, Any]) -> str:
         if real
         else "Phantoms only: no real photo was used.",
         limits=REAL_LIMITS if real else "All hair in training was drawn.",
-        figures="\n".join(f"| {name} | {value} |" for name, value in stored["validation"].items()),
+        figures=_figures(stored),
     )
+
+
+def _figures(stored: dict[str, Any]) -> str:
+    """Markdown table of the figures on what the operating points were chosen on."""
+    kinds = {"phantoms": stored["validation_phantoms"]}
+    if stored["training"]["photos"] is not None:
+        kinds = {"real photos": stored["validation"]} | kinds
+    lines = [f"| | {' | '.join(kinds)} |", "|---|" + "---|" * len(kinds)]
+    names = stored["validation_phantoms"]
+    lines += [f"| {name} | {' | '.join(str(kind[name]) for kind in kinds.values())} |" for name in names]
+    return "\n".join(lines)

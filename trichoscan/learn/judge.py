@@ -61,4 +61,7 @@ def _unjudged(hairs: NDArray[np.float64], truth: AnnotatedPhoto) -> NDArray[np.b
     """(K,) whether a hair lies where the annotation is incomplete: at its margin or on a seam."""
     height, width = truth.pixels.shape[:2]
     out = near_edge(hairs[:, 0], (width, height), truth.edge_um / truth.um_per_px)
+    if truth.known_mask is not None:
+        x, y = np.clip(np.round(hairs[:, 0]), 0, (width - 1, height - 1)).astype(int).T
+        out |= ~truth.known_mask[y, x]
     return out if truth.seams_px is None else out | near_seam(hairs, truth.seams_px)

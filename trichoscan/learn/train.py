@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,11 +70,13 @@ class TrainConfig:
         Checkpoint whose weights to begin with.
     seams : bool
         Whether the annotation was cut along the photos' middle lines, as in shared/data/fdu.
+    split : mapping or None
+        Stems for "train", "validation" and "held_out"; None: by name hash.
     """
 
     photos: Path | None
     out: Path
-    name: str = "follicle-v1"
+    name: str = "follicle-v2"
     steps: int = 2500
     batch: int = 8
     crop_px: int = 512
@@ -87,6 +89,7 @@ class TrainConfig:
     resume: bool = True
     start_from: Path | None = None
     seams: bool = False
+    split: Mapping[str, Sequence[str]] | None = None
 
 
 EMA_STEPS = 200
@@ -256,6 +259,8 @@ def _go_on(
 def _split(config: TrainConfig) -> dict[str, list[str]]:
     if config.photos is None:
         return {"train": [], "validation": [], "held_out": []}
+    if config.split is not None:
+        return {side: list(stems) for side, stems in config.split.items()}
     stems = [f.stem for f in sorted((config.photos / "truth").glob("*.json"))]
     split = split_by_name(stems, config.held_out, config.validation)
     files = photos_by_stem(config.photos / "images")

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trichoscan.match.again import Found
-from trichoscan.match.gain import Rates, truly_gone
 from trichoscan.match.posterior import best_assignment
 from trichoscan.match.scene import Scene
 from trichoscan.records import Alignment, Analysis, Hair, Match, MatchKind, Pairing
@@ -27,7 +25,7 @@ def write_down(
     scene: Scene,
     chosen: Ints,
     chance: Floats,
-    rates: Rates,
+    gone: tuple[Floats, Floats],
     found: tuple[Found, Found],
 ) -> Pairing:
     """Put pairs, hairs found again, lost and new ones together.
@@ -42,9 +40,10 @@ def write_down(
         Pairs, numbers in the constellations.
     chance : (K, L) float64
         Probability of each pair.
-    rates : Rates
+    gone : (K,) and (L,) float64
+        Probability that each hair of the baseline is truly lost, and of the follow-up truly new.
     found : (Found, Found)
-        In the baseline, in the follow-up.
+        Looked for again from the baseline's side, so in the follow-up, and the other way round.
 
     Returns
     -------
@@ -53,12 +52,12 @@ def write_down(
     first, second = scene.baseline, scene.followup
     pairs = [(int(first.hair[i]), int(second.hair[k]), float(chance[i, k])) for i, k in chosen]
     hairs = list(baseline.hairs), list(followup.hairs)
-    for k, j, p in zip(found[0].partner, found[0].hair, found[0].probability, strict=True):
+    for hair, k, p in zip(found[1].hairs, found[1].partner, found[1].probability, strict=True):
         pairs.append((len(hairs[0]), int(second.hair[k]), float(p)))
-        hairs[0].append(_found_again(baseline.doubtful[j]))
-    for i, j, p in zip(found[1].partner, found[1].hair, found[1].probability, strict=True):
+        hairs[0].append(hair)
+    for hair, i, p in zip(found[0].hairs, found[0].partner, found[0].probability, strict=True):
         pairs.append((int(first.hair[i]), len(hairs[1]), float(p)))
-        hairs[1].append(_found_again(followup.doubtful[j]))
+        hairs[1].append(hair)
     roots = (
         np.array([h.root_px for h in hairs[0]]).reshape(-1, 2),
         np.array([h.root_px for h in hairs[1]]).reshape(-1, 2),
@@ -76,11 +75,9 @@ def write_down(
         )
         for i, k, p in pairs
     ]
-    lost = truly_gone(first.confidence, 1 - chance.sum(1), rates.lost)
-    new = truly_gone(second.confidence, 1 - chance.sum(0), rates.new)
-    matches += _alone("lost", first.hair, lost, {m.baseline for m in matches}, roots[0], alignment)
-    matches += _alone("new", second.hair, new, {m.followup for m in matches}, back, alignment)
-    matches.sort(key=_order)
+    matches += _alone("lost", first.hair, gone[0], {m.baseline for m in matches}, roots[0], alignment)
+    matches += _alone("new", second.hair, gone[1], {m.followup for m in matches}, back, alignment)
+    matches.sort(key=sort_key)
     units = unit_numbers(baseline, followup, hairs, matches)
     return Pairing(
         alignment=alignment,
@@ -91,10 +88,6 @@ def write_down(
         matches=tuple(matches),
         unit_matches=match_units(alignment, (roots[0], back), units, matches),
     )
-
-
-def _found_again(hair: Hair) -> Hair:
-    return replace(hair, flags=(*hair.flags, "found_again"))
 
 
 def inside(alignment: Alignment, point_px: Floats) -> bool:
@@ -121,7 +114,8 @@ def _alone(
     return matches
 
 
-def _order(match: Match) -> tuple[int, int, int]:
+def sort_key(match: Match) -> tuple[int, int, int]:
+    """Order of the matches of a pairing: matched, lost, new, each by index."""
     return (
         KIND_ORDER[match.kind],
         -1 if match.baseline is None else match.baseline,
@@ -198,7 +192,7 @@ def match_units(
             if agreed.sum(1 - side)[unit] == 0 and inside(alignment, centres[side][unit]):
                 one, other = (unit, None) if side == 0 else (None, unit)
                 found.append(Match(kind, one, other, float("nan"), float(np.prod(probabilities)), True))
-    return tuple(sorted(found, key=_order))
+    return tuple(sorted(found, key=sort_key))
 
 
 def _centres(at_px: Floats, unit: Ints, size: int) -> Floats:

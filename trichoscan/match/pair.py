@@ -3,8 +3,8 @@
 Every pair of hairs is weighed by place under the alignment, by unit, direction, diameter and confidence
 (`gain`); one optimal assignment pairs them, and belief propagation over all assignments gives each pair its
 probability (`posterior`). Who stays alone is looked for again among the doubtful hairs of the other photo
-(`again`), and is then lost or new with the probability that it truly is, rather than overlooked there or no
-hair at all here (`outcome`).
+(`again`) and in its pixels (`pixels`), and is then lost or new with the probability that it truly is, rather
+than overlooked there or no hair at all here (`outcome`).
 """
 
 from __future__ import annotations
@@ -12,26 +12,33 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from trichoscan.match.again import look_again
+from trichoscan.match.again import look_again, sides
 from trichoscan.match.gain import (
+    Both,
+    Jitter,
     Rates,
     again_share,
+    chances_alone,
     comb,
     density_about_a_root,
     direction_gain,
     lasting,
+    learn_jitter,
+    pixel_gain,
     place_gain,
     presence_gain,
-    truly_gone,
     unit_gain,
     width_gain,
 )
 from trichoscan.match.outcome import write_down
+from trichoscan.match.pixels import Evidence, examine, look_at
 from trichoscan.match.posterior import best_assignment, marginals
 from trichoscan.match.scene import Scene, see
 from trichoscan.records import Alignment, Analysis, Pairing, TrichoscanError
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Image = NDArray[np.uint8]
 
 FIRST_RATES = Rates(0.1, 0.1)
 PRIOR_HAIRS = 4.0
@@ -39,11 +46,18 @@ PRIOR_HAIRS = 4.0
 MOST_GONE = 0.8
 ROUNDS = 4
 """Of pairing and learning the rates, the comb and the units in turn."""
+LOOKS = 2
+"""At the pixels: once as the roots are paired, once as they are after that."""
 SURE = 0.8
-"""Pairs at least so probable teach how hair was combed."""
+"""Pairs at least so probable teach how hair was combed, and how far roots lie about the map."""
 
 
-def pair(baseline: Analysis, followup: Analysis, alignment: Alignment) -> Pairing:
+def pair(
+    baseline: Analysis,
+    followup: Analysis,
+    alignment: Alignment,
+    pixels: tuple[Image, Image] | None = None,
+) -> Pairing:
     """Match the hairs and the follicular units of two visits.
 
     Parameters
@@ -51,6 +65,9 @@ def pair(baseline: Analysis, followup: Analysis, alignment: Alignment) -> Pairin
     baseline, followup : Analysis
     alignment : Alignment
         From `register`, accepted.
+    pixels : two (H, W, 3) uint8, optional
+        RGB of both photos, upright, as they were analysed: there it is looked again for hairs that only one
+        visit shows. Without them only among the doubtful hairs.
 
     Returns
     -------
@@ -64,39 +81,97 @@ def pair(baseline: Analysis, followup: Analysis, alignment: Alignment) -> Pairin
     if not alignment.accepted:
         raise TrichoscanError(f"these photos cannot be matched: {alignment.reason}")
     scene = see(baseline, followup, alignment)
-    gain, chance, rates = _weigh(scene)
+    gain, chance, rates, jitter = _weigh(scene)
     chosen = best_assignment(gain)
-    found = look_again(scene, chosen, rates)
-    return write_down(baseline, followup, alignment, scene, chosen, chance, rates, found)
+    evidence = None
+    for _ in range(LOOKS if pixels is not None and gain.size else 0):
+        assert pixels is not None
+        evidence = _look_at_pixels(scene, chosen, chance, (baseline, followup), alignment, pixels)
+        rates = _rates(scene, chance, rates, evidence)
+        seen = gain + pixel_gain(scene.baseline, scene.followup, rates, evidence)
+        chance, chosen = marginals(seen), best_assignment(seen)
+    both = sides(scene, chosen, chance, rates, evidence)
+    found = tuple(look_again(side, jitter, scene.followup_area_um2) for side in both)
+    gone = both[0].chances()[0], both[1].chances()[0]
+    return write_down(baseline, followup, alignment, scene, chosen, chance, gone, (found[0], found[1]))
 
 
-def _weigh(scene: Scene) -> tuple[Floats, Floats, Rates]:
-    """(K, L) gain and probability of each pair, and the rates learned on the way."""
+def _look_at_pixels(
+    scene: Scene,
+    chosen: Ints,
+    chance: Floats,
+    analyses: tuple[Analysis, Analysis],
+    alignment: Alignment,
+    pixels: tuple[Image, Image],
+) -> Both:
+    """What the follow-up's pixels say of the baseline's hairs, and the other way round."""
+    stars = scene.baseline, scene.followup
+    sights = [
+        look_at(image, a.quality.usable_mask, a.hairs, a.doubtful, s.um_per_px)
+        for image, a, s in zip(pixels, analyses, stars, strict=True)
+    ]
+    partner = np.full(len(stars[0]), -1, np.int64), np.full(len(stars[1]), -1, np.int64)
+    sure = np.zeros(len(stars[0]), bool), np.zeros(len(stars[1]), bool)
+    for side in (0, 1):
+        partner[side][chosen[:, side]] = stars[1 - side].hair[chosen[:, 1 - side]]
+        sure[side][chosen[:, side]] = chance[chosen[:, 0], chosen[:, 1]] > SURE
+    middle, spread = comb(scene.turn_rad[chance > SURE])
+    onward = alignment.to_followup, alignment.to_baseline
+    found = [
+        examine(
+            [analyses[side].hairs[k] for k in stars[side].hair],
+            stars[side].hair,
+            partner[side],
+            sure[side],
+            sights[side],
+            sights[1 - side],
+            onward[side],
+            (middle if side == 0 else -middle, spread),
+        )
+        for side in (0, 1)
+    ]
+    return found[0], found[1]
+
+
+def _weigh(scene: Scene) -> tuple[Floats, Floats, Rates, Jitter]:
+    """(K, L) gain and probability of each pair, and the rates and the jitter learned on the way."""
     first, second = scene.baseline, scene.followup
-    rates, middle, spread = FIRST_RATES, 0.0, np.inf
+    rates, jitter, middle, spread = FIRST_RATES, Jitter(), 0.0, np.inf
     width = width_gain(first, second)
     gain = np.full((len(first), len(second)), -np.inf)
     chance = np.zeros(gain.shape)
     if not chance.size:
-        return gain, chance, rates
+        return gain, chance, rates, jitter
     for _ in range(ROUNDS):
         alone = float(np.mean(1 - again_share(second.confidence, rates.new)))
         density = alone * density_about_a_root(scene.at_um, scene.followup_area_um2)
-        place = place_gain(first.roots_um, scene.at_um, scene.sd_map_um, scene.jitter_um, np.log(density))
+        place = place_gain(scene.step_um, scene.sd_map_um, jitter, np.log(density))
         presence = presence_gain(first.confidence, second.confidence, rates) + np.log(alone)
         gain = place + presence + width + direction_gain(scene.turn_rad, middle, spread)
         gain = gain + unit_gain(first.unit, second.unit, chance)
         chance = marginals(gain)
-        rates = Rates(
-            _share_gone(first.confidence, chance.sum(1), scene.shown, rates.lost),
-            _share_gone(second.confidence, chance.sum(0), scene.shown_back, rates.new),
-        )
+        rates = _rates(scene, chance, rates, None)
         middle, spread = comb(scene.turn_rad[chance > SURE])
-    return gain, chance, rates
+        jitter = learn_jitter(scene.step_um, chance > SURE)
+    return gain, chance, rates, jitter
 
 
-def _share_gone(confidence: Floats, paired: Floats, shown: NDArray[np.bool_], share: float) -> float:
-    """Share of the hairs in the common field that are gone, from the share believed before."""
-    gone = float(truly_gone(confidence, 1 - paired, share)[shown].sum())
+def _rates(scene: Scene, chance: Floats, rates: Rates, evidence: Both | None) -> Rates:
+    """Shares of the hairs in the common field that are gone, from those believed before."""
+    one, other = evidence or (None, None)
+    return Rates(
+        _share_gone(scene.baseline.confidence, chance.sum(1), scene.shown, rates.lost, one),
+        _share_gone(scene.followup.confidence, chance.sum(0), scene.shown_back, rates.new, other),
+    )
+
+
+def _share_gone(
+    confidence: Floats,
+    paired: Floats,
+    shown: NDArray[np.bool_],
+    share: float,
+    evidence: Evidence | None,
+) -> float:
+    gone = float(chances_alone(confidence, 1 - paired, share, evidence)[0][shown].sum())
     real = float(lasting(confidence)[shown].sum())
     return min((gone + PRIOR_HAIRS * FIRST_RATES.lost) / (real + PRIOR_HAIRS), MOST_GONE)

@@ -10,6 +10,9 @@ from trichoscan.records import Alignment, Hair, Pairing
 
 Row = dict[str, Any]
 
+REPORTED = 0.5
+"""Hairs and units are counted as lost or new from this probability on: likelier gone than not."""
+
 
 def alignment_row(alignment: Alignment) -> Row:
     """Columns of pairs.csv that the alignment fills; empty cells are None.
@@ -32,13 +35,17 @@ def alignment_row(alignment: Alignment) -> Row:
 def pairing_row(pairing: Pairing) -> Row:
     """Columns of pairs.csv that count what became of hairs and units in the common field.
 
+    Lost and new ones are counted where they are likelier gone than overlooked or no hair (`REPORTED`).
+
     Returns
     -------
     dict
         matched_hairs, lost_hairs, new_hairs, matched_units, lost_units, new_units.
     """
     return {
-        f"{kind}_{what}": sum(m.kind == kind and m.counted for m in matches)
+        f"{kind}_{what}": sum(
+            m.kind == kind and m.counted and (kind == "matched" or m.probability >= REPORTED) for m in matches
+        )
         for what, matches in (("hairs", pairing.matches), ("units", pairing.unit_matches))
         for kind in ("matched", "lost", "new")
     }

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trichoscan.match.constellation import Constellation, constellation, working_scales
-from trichoscan.match.gain import JITTER_LIMITS_UM
-from trichoscan.records import Alignment, Analysis
+from trichoscan.match.gain import steps
+from trichoscan.records import Alignment, Analysis, Hair
 
 Floats = NDArray[np.float64]
 
@@ -24,19 +24,20 @@ class Scene:
         K and L hairs.
     at_um : (L, 2) float64
         Follow-up roots mapped back, um of the baseline.
+    at_angle_rad : (L,) float64
+        Of the follow-up's hairs, mapped back.
+    step_um : two (K, L) float64
+        From the baseline's roots to those, across and along the baseline's hair.
     turn_rad : (K, L) float64
         Angle of the follow-up's hair, mapped back, less that of the baseline's.
     sd_map_um : (K,) float64
         Of the map at the baseline's roots.
-    jitter_um : float
-        SD of a root about its partner, the map being right.
     shown, shown_back : (K,) and (L,) bool
         Whether the other photo shows the skin there.
     doubtful, doubtful_back : (P, 2) and (Q, 2) float64
         Roots of the doubtful hairs of the follow-up, and of the baseline, um of the baseline.
-    doubtful_hair, doubtful_hair_back : (P,) and (Q,) int64
-        Their numbers in `Analysis.doubtful`.
-    doubtful_confidence, doubtful_confidence_back : (P,) and (Q,) float64
+    doubtful_hairs, doubtful_hairs_back : tuple of Hair
+        These.
     followup_area_um2 : float
         Usable area of the follow-up photo, on the baseline's scale.
     """
@@ -44,17 +45,16 @@ class Scene:
     baseline: Constellation
     followup: Constellation
     at_um: Floats
+    at_angle_rad: Floats
+    step_um: tuple[Floats, Floats]
     turn_rad: Floats
     sd_map_um: Floats
-    jitter_um: float
     shown: NDArray[np.bool_]
     shown_back: NDArray[np.bool_]
     doubtful: Floats
     doubtful_back: Floats
-    doubtful_hair: NDArray[np.int64]
-    doubtful_hair_back: NDArray[np.int64]
-    doubtful_confidence: Floats
-    doubtful_confidence_back: Floats
+    doubtful_hairs: tuple[Hair, ...]
+    doubtful_hairs_back: tuple[Hair, ...]
     followup_area_um2: float
 
 
@@ -76,16 +76,15 @@ def see(baseline: Analysis, followup: Analysis, alignment: Alignment) -> Scene:
         baseline=first,
         followup=second,
         at_um=at,
+        at_angle_rad=second.angle_rad - turn,
+        step_um=steps(first.roots_um, first.angle_rad, at),
         turn_rad=second.angle_rad[None] - turn - first.angle_rad[:, None],
         sd_map_um=alignment.sd_px_at(first.to_px(first.roots_um)) * first_um,
-        jitter_um=float(np.clip(alignment.residual_px * first_um / np.sqrt(2), *JITTER_LIMITS_UM)),
         shown=second.visible(onward),
         shown_back=first.visible(at),
         doubtful=back(spare.roots_um),
         doubtful_back=spare_back.roots_um,
-        doubtful_hair=spare.hair,
-        doubtful_hair_back=spare_back.hair,
-        doubtful_confidence=spare.confidence,
-        doubtful_confidence_back=spare_back.confidence,
+        doubtful_hairs=tuple(followup.doubtful[k] for k in spare.hair),
+        doubtful_hairs_back=tuple(baseline.doubtful[k] for k in spare_back.hair),
         followup_area_um2=second.usable_mm2 * 1e6 / growth**2,
     )

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from trichoscan.measure.profiles import hair_rows
+from trichoscan.measure.profiles import MOST_REMAPPED, Windows, hair_rows
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -19,6 +20,10 @@ LUMA = np.array([0.299, 0.587, 0.114])
 """Sum of the sRGB values that JPEG keeps at full resolution (ITU-T T.871); colour it keeps at half."""
 LUMA_ENOUGH = 0.3
 """Luma is used where it shows a shaft at least so well as the best mix: the mix is blurred by JPEG."""
+CELL_PX, CELLS = 8, 21
+"""Skin is the median of cells of a photo over 168 px; hair covers less than half of what is so wide."""
+LUMA_CLEAR = 0.08
+"""SRGB 0-1 between shaft and skin from which luma is used: how a mix of channels is encoded is not known."""
 LEAST_VARIANCE = (1 / 255) ** 2
 """Of a channel: a grey level."""
 CORE_VARIANCE = 0.44
@@ -32,9 +37,9 @@ class Skin:
     Attributes
     ----------
     colour : (G, 3) float64
-        Median colour about the hair of each window, sRGB 0-1.
+        Median colour about each window, sRGB 0-1.
     covariance : (3, 3) float64
-        Of skin's colour about these, over the photo.
+        Of skin about its local median, over the photo, in cells of 4 px.
     """
 
     colour: Floats
@@ -47,16 +52,32 @@ class Skin:
         return np.asarray(np.linalg.norm((profiles - self.colour[:, None]) @ whiten, axis=-1))
 
 
-def skin_of(profiles: Floats, hair: NDArray[np.int64]) -> Skin:
-    """Skin about each hair, from (G, T, 3) profiles of which less than half is shaft."""
-    colour = np.full((len(hair), 3), 0.5)
-    for rows in hair_rows(hair):
-        seen = profiles[rows].reshape(-1, 3)
-        seen = seen[np.isfinite(seen).all(axis=1)]
-        if len(seen):
-            colour[rows] = np.median(seen, axis=0)
-    rest = (profiles - colour[:, None]).reshape(-1, 3)
-    return Skin(colour, _core_covariance(rest[np.isfinite(rest).all(axis=1)][::3]))
+def skin_of(image: NDArray[np.float32], windows: Windows) -> Skin:
+    """Skin about each window of a photo of which hair covers less than half.
+
+    Parameters
+    ----------
+    image : (H, W, 3) float32
+        sRGB 0-1.
+    windows : Windows
+
+    Returns
+    -------
+    Skin
+    """
+    small = cv2.resize(image, None, fx=1 / CELL_PX, fy=1 / CELL_PX, interpolation=cv2.INTER_AREA)
+    usual = cv2.medianBlur(cv2.convertScaleAbs(small, alpha=255.0), CELLS)
+    at = ((windows.centre_px + 0.5) / CELL_PX - 0.5).astype(np.float32)
+    colour = np.concatenate(
+        [
+            cv2.remap(usual, part[:, :1], part[:, 1:], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            for part in np.array_split(at, len(at) // MOST_REMAPPED + 1)
+        ]
+    ).reshape(-1, 3)
+    colour = colour.astype(np.float64) / 255
+    half = cv2.resize(image, (2 * usual.shape[1], 2 * usual.shape[0]), interpolation=cv2.INTER_AREA)[::2, ::2]
+    rest = (half - usual.astype(np.float32) / 255).reshape(-1, 3).astype(np.float64)
+    return Skin(colour, _core_covariance(rest))
 
 
 def _core_covariance(rest: Floats) -> Floats:
@@ -77,8 +98,8 @@ def axes(
 ) -> tuple[Floats, Bools]:
     """Mix of channels in which each hair stands out from its skin.
 
-    Luma, or where that shows the shaft less than `LUMA_ENOUGH` as well, Fisher's discriminant of the
-    shaft's mean colour against the skin's. How well is the root mean square of the shaft's profile,
+    Luma, or where that shows the shaft faintly and less than `LUMA_ENOUGH` as well, Fisher's discriminant of
+    the shaft's mean colour against the skin's. How well is the root mean square of the shaft's profile,
     averaged over its windows, so that a pale shaft with dark rims is seen too.
 
     Parameters
@@ -108,8 +129,8 @@ def axes(
         weight = n[n > 0] / n.sum()
         scatter = (mean * weight[:, None]).T @ mean
         best = np.linalg.solve(skin.covariance, weight @ mean)
-        seen, possible = (a @ scatter @ a / (a @ skin.covariance @ a) for a in (LUMA, best))
-        if seen < LUMA_ENOUGH**2 * possible:
+        seen, possible = (a @ scatter @ a / max(float(a @ skin.covariance @ a), 1e-30) for a in (LUMA, best))
+        if LUMA @ scatter @ LUMA < LUMA_CLEAR**2 and seen < LUMA_ENOUGH**2 * possible:
             axis[rows] = best / np.abs(best).sum()
             coloured[rows] = True
     return axis, coloured

@@ -1,12 +1,5 @@
-"""Both edges of a shaft in a profile, by least squares on what the camera made of it.
+"""Both edges of a shaft in a profile, by least squares on what the camera made of it (`stripe`).
 
-The model of one profile is a stripe on skin, seen through lens, encoding and sharpening:
-
-    light(t) = skin + slope t + [within the shaft] sum_k c_k P_k(u),   u = -1 at the left edge, 1 at the right
-    seen(t)  = y + amount (y - y * Gaussian(1.3 px)),   y = sRGB( light * Gaussian(blur) )
-
-The polynomials P_0 ... P_4 are the shaft's light: mean, one side brighter, dark rims or a gloss line. Where
-a profile is no luma but a mix of channels, its contrast is low and the encoding is taken as straight.
 Noise is even in what is seen, so residuals are taken there. All profiles are fitted at once by a damped
 Gauss-Newton iteration with Huber weights.
 
@@ -15,27 +8,56 @@ Letters for shapes: G profiles, T samples across the shaft, P parameters.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
+
+from trichoscan.measure.stripe import (
+    AMOUNT,
+    C0,
+    C1,
+    LEFT,
+    LIGHT_LEFT,
+    LIGHT_RIGHT,
+    LOG_BLUR,
+    NEXT_LEFT,
+    NEXT_RIGHT,
+    PARAMETERS,
+    RIGHT,
+    SHADE,
+    SKIN,
+    SLOPE,
+    WITH_NEIGHBOURS,
+    decoded,
+    encoded,
+    model,
+    smoothing,
+)
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-LEFT, RIGHT, SKIN, SLOPE, LOG_BLUR, AMOUNT, C0, C1, C2, C3, C4 = range(11)
-PARAMETERS = 11
 HUBER = 1.5
 """Residuals beyond so many robust standard deviations count less."""
-LIGHT_SHARE = np.array([0.2, 0.3, 0.12, 0.2])
+LIGHT_SHARE = np.array([0.25, 0.4, 0.15, 0.25])
 """Prior standard deviation of c_1 ... c_4 as a share of the shaft's light: the light within a dark shaft
 cannot vary by more than there is."""
+PALENESS = (0.3, 1.5)
+"""Light comes through a pale shaft and is bent: it varies the more, the lighter it is beside skin; bounds."""
 DEEP = 0.03
 """Weight of samples so deep within a wide shaft that its edges do not reach them: gloss lies there."""
 SHARPEN_PX = 1.3
 """Radius of the cameras' sharpening; 0.9 to 2 px are in use and look alike."""
+SKIN_SD = 0.15
+"""Of the skin beside a shaft against that about it, as a share."""
+FAR_PX = 1e3
+"""Place of a neighbour that is not there."""
+MOST_SHADE = 0.4
+"""Prior standard deviation of the shade's strength, as a share of the skin's light, in a photo of which
+nothing is known yet."""
 STEEPEST_SKIN = 0.3
 """Prior standard deviation of the change of light over the profile's half, as a share of the light."""
 LEAST_SCALE, MOST_SCALE = 0.0015, 0.2
@@ -49,7 +71,8 @@ class Edges:
     Attributes
     ----------
     parameters : (G, P) float64
-        Left and right edge, px; skin; slope; log blur; amount of sharpening; c_0 ... c_4.
+        Left and right edge, px; skin; slope; log blur; amount of sharpening; c_0 ... c_4; shade; and, where
+        neighbours touch, where they begin on the left and right, px, and their light above the skin's.
     width_se_px : (G,) float64
         Standard error of the width from the residuals, with the blur as known.
     width_by_log_blur_px : (G,) float64
@@ -68,6 +91,17 @@ class Edges:
     contrast: Floats
     scale: Floats
     loss: Floats
+
+    def take(self, index: NDArray[np.intp]) -> Edges:
+        """Those of `index`."""
+        return Edges(
+            self.parameters[index],
+            self.width_se_px[index],
+            self.width_by_log_blur_px[index],
+            self.contrast[index],
+            self.scale[index],
+            self.loss[index],
+        )
 
     @property
     def width_px(self) -> Floats:
@@ -99,21 +133,31 @@ class Profiles:
         Equally spaced.
     straight : (G,) bool
         Whether `seen` is a mix of channels and its encoding is taken as straight.
+    shade_px : float
+        Spread of light in the skin that makes the shade beside a shaft.
     """
 
     seen: Floats
     use: Floats
     offsets_px: Floats
     straight: Bools
+    shade_px: float
 
     def take(self, index: NDArray[np.intp]) -> Profiles:
         """Those of `index`."""
-        return Profiles(self.seen[index], self.use[index], self.offsets_px, self.straight[index])
+        return Profiles(
+            self.seen[index], self.use[index], self.offsets_px, self.straight[index], self.shade_px
+        )
 
 
 @dataclass(frozen=True, eq=False)
 class Prior:
-    """Normal priors of log blur, amount and c_0, each (G,) float64; an infinite SD is none."""
+    """Normal priors of log blur, amount and c_0, each (G,) float64; an infinite SD is none.
+
+    `shade` is mean and SD of the shade's strength, as a share of the light.
+    Where neighbours touch, `edges` and `edges_sd` (G, 4) are those of left and right edge and of where the
+    neighbours begin, and `skin` (G,) is the light of the skin about, within `SKIN_SD`.
+    """
 
     log_blur: Floats
     log_blur_sd: Floats
@@ -121,6 +165,10 @@ class Prior:
     amount_sd: Floats
     c0: Floats
     c0_sd: Floats
+    shade: tuple[float, float] = (0.0, MOST_SHADE)
+    edges: Floats | None = None
+    edges_sd: Floats | None = None
+    skin: Floats | None = None
 
 
 class SharedStep(Protocol):
@@ -131,34 +179,6 @@ class SharedStep(Protocol):
 
     def values(self) -> tuple[Floats, Floats]:
         """Log blur and amount, each (G,), after the step."""
-
-
-def encoded(light: Floats, straight: Bools) -> tuple[Floats, Floats]:
-    """SRGB value 0-1 of linear light and its derivative; straight on below 0 and above 1."""
-    safe = np.maximum(light, 0.0031308)
-    power = 1.055 * safe ** (1 / 2.4)
-    low = light <= 0.0031308
-    value = np.where(low, 12.92 * light, power - 0.055)
-    slope = np.where(low, 12.92, power / (2.4 * safe))
-    return np.where(straight, light, value), np.where(straight, 1.0, slope)
-
-
-def decoded(value: Floats) -> Floats:
-    """Linear light of an sRGB value 0-1 (IEC 61966-2-1)."""
-    return np.where(value <= 0.04045, value / 12.92, ((np.maximum(value, 0.0) + 0.055) / 1.055) ** 2.4)
-
-
-def smoothing(offsets_px: Floats, radius_px: float) -> Floats:
-    """(T, T) matrix that smooths a profile with a Gaussian; beyond the ends it is held."""
-    count, step = offsets_px.size, float(offsets_px[1] - offsets_px[0])
-    pad = int(np.ceil(4 * radius_px / step))
-    away = np.arange(-pad, count + pad) - np.arange(count)[:, None]
-    kernel = np.exp(-0.5 * (away * step / radius_px) ** 2)
-    kernel /= kernel.sum(axis=1, keepdims=True)
-    held = kernel[:, pad : pad + count].copy()
-    held[:, 0] += kernel[:, :pad].sum(axis=1)
-    held[:, -1] += kernel[:, pad + count :].sum(axis=1)
-    return held
 
 
 def begin(profiles: Profiles, left_px: Floats, right_px: Floats, log_blur: Floats, amount: Floats) -> Floats:
@@ -174,50 +194,29 @@ def begin(profiles: Profiles, left_px: Floats, right_px: Floats, log_blur: Float
     return p
 
 
-def model(offsets_px: Floats, p: Floats, straight: Bools, smooth: Floats) -> tuple[Floats, Floats]:
-    """(G, T) what is seen, and its (G, P, T) derivatives.
-
-    The derivatives by the edges and the blur leave out parts that the c_k can make up for: the steps that
-    they span together are the same.
-    """
-    left, right, skin, slope, log_blur, amount = (p[:, k, None] for k in range(C0))
-    c = p[:, C0:, None]
-    blur, half, middle = np.exp(log_blur), (right - left) / 2, (right + left) / 2
-    a, b = (offsets_px - left) / blur, (offsets_px - right) / blur
-    at_a, at_b = (np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi) for z in (a, b))
-    v, s = (offsets_px - middle) / half, blur / half
-    d = np.zeros((len(p), PARAMETERS, offsets_px.size))
-    d[:, SKIN], d[:, SLOPE] = 1, offsets_px
-    d[:, C0:] = _blurred_polynomials(a, b, at_a, at_b, v, s)
-    light = skin + slope * offsets_px + (c * d[:, C0:]).sum(axis=1)
-    even, odd = c[:, 0] + c[:, 2] * (2 / 3) + c[:, 4] * (8 / 35), c[:, 1] + c[:, 3] * 0.4
-    rise_even, rise_odd = c[:, 1] + 2.4 * c[:, 3], 2 * c[:, 2] + (16 / 7) * c[:, 4]
-    d[:, LEFT], d[:, RIGHT] = -(even - odd) * at_a / blur, (even + odd) * at_b / blur
-    d[:, LOG_BLUR] = (even + odd) * b * at_b - (even - odd) * a * at_a
-    d[:, LOG_BLUR] += s * ((rise_even - rise_odd) * at_a - (rise_even + rise_odd) * at_b)
-    value, bend = encoded(light, straight[:, None])
-    extra = value - value @ smooth.T
-    d *= bend[:, None]
-    d += amount[:, :, None] * (d - d @ smooth.T)
-    d[:, AMOUNT] = extra
-    return value + amount * extra, d
+def with_neighbours(profiles: Profiles, start: Floats, next_px: Floats) -> Floats:
+    """First guess (G, 16) of sections with neighbours that begin at next_px (G, 2); `FAR_PX` off is none."""
+    t, p = profiles.offsets_px, np.pad(start, ((0, 0), (0, WITH_NEIGHBOURS - PARAMETERS)))
+    light = np.where(profiles.straight[:, None], profiles.seen, decoded(profiles.seen))
+    p[:, NEXT_LEFT], p[:, NEXT_RIGHT] = next_px.T
+    for edge, own, sign in ((NEXT_LEFT, LIGHT_LEFT, -1), (NEXT_RIGHT, LIGHT_RIGHT, 1)):
+        there = (profiles.use > 0) & (sign * (t - p[:, edge, None]) > 1)
+        n = there.sum(axis=1)
+        seen = np.where(there, light, 0).sum(axis=1) / np.maximum(n, 1) - p[:, SKIN]
+        p[:, own] = np.where(n > 0, seen, np.where(np.abs(p[:, edge]) < FAR_PX, p[:, C0], 0.0))
+    return p
 
 
-def _blurred_polynomials(a: Floats, b: Floats, at_a: Floats, at_b: Floats, v: Floats, s: Floats) -> Floats:
-    """(G, 5, T) Legendre polynomials (leading term u^k) within the shaft, blurred.
-
-    Moments of the normal distribution between b and a, the edges in blurs; v is the place and s the blur
-    in half widths.
-    """
-    m0, m1 = ndtr(a) - ndtr(b), at_b - at_a
-    m2 = m0 + b * at_b - a * at_a
-    m3 = 2 * m1 + b * b * at_b - a * a * at_a
-    m4 = 3 * m2 + b**3 * at_b - a**3 * at_a
-    i1 = v * m0 - s * m1
-    i2 = v * v * m0 - 2 * v * s * m1 + s * s * m2
-    i3 = v**3 * m0 - 3 * v * v * s * m1 + 3 * v * s * s * m2 - s**3 * m3
-    i4 = v**4 * m0 - 4 * v**3 * s * m1 + 6 * (v * s) ** 2 * m2 - 4 * v * s**3 * m3 + s**4 * m4
-    return np.stack([m0, i1, i2 - m0 / 3, i3 - 0.6 * i1, i4 - 6 / 7 * i2 + 3 / 35 * m0], axis=1)
+def joined(parts: Sequence[Edges], order: NDArray[np.intp], parameters: int) -> Edges:
+    """Fits of several groups of profiles in an order, with so many of the parameters as all have."""
+    own = np.concatenate([part.parameters[:, :parameters] for part in parts])
+    return Edges(
+        own,
+        *(
+            np.concatenate([getattr(part, name) for part in parts])
+            for name in ("width_se_px", "width_by_log_blur_px", "contrast", "scale", "loss")
+        ),
+    ).take(order)
 
 
 def fit_edges(
@@ -246,7 +245,7 @@ def fit_edges(
     level = np.asarray(np.abs(p[:, SKIN]) + np.abs(p[:, C0]), np.float64)
     kept: tuple[Floats, ...] = ()
     for left_over in range(iterations, -1, -1):
-        _bound_light(sd, p, profiles, level)
+        _bound_light(mean, sd, p, profiles, level, prior.shade)
         state = _state(profiles, p, smooth, mean, sd)
         if not kept:
             kept = state
@@ -274,7 +273,7 @@ def fit_edges(
             swing = np.ptp(np.where(profiles.use > 0, profiles.seen, profiles.seen[:, :1]), axis=1)
             p = _bounded(p, shared.step(normal, pull, np.hypot(scale, MISMATCH * swing)), level)
             p[:, LOG_BLUR], p[:, AMOUNT] = shared.values()
-    return _edges(p, t, normal + (precision + 1e-9)[:, None] * np.eye(PARAMETERS), profiles, scale, kept[-1])
+    return _edges(p, t, normal + (precision + 1e-9)[:, None] * np.eye(p.shape[1]), profiles, scale, kept[-1])
 
 
 MISMATCH = 0.15
@@ -286,20 +285,31 @@ def _priors(start: Floats, prior: Prior) -> tuple[Floats, Floats]:
     mean[:, LOG_BLUR], sd[:, LOG_BLUR] = prior.log_blur, prior.log_blur_sd
     mean[:, AMOUNT], sd[:, AMOUNT] = prior.amount, prior.amount_sd
     mean[:, C0], sd[:, C0] = prior.c0, prior.c0_sd
+    if prior.edges is not None and prior.edges_sd is not None and prior.skin is not None:
+        places = [LEFT, RIGHT, NEXT_LEFT, NEXT_RIGHT]
+        mean[:, places], sd[:, places] = prior.edges, prior.edges_sd
+        mean[:, SKIN], sd[:, SKIN] = prior.skin, SKIN_SD * np.abs(prior.skin)
+        for next_to, own in ((NEXT_LEFT, LIGHT_LEFT), (NEXT_RIGHT, LIGHT_RIGHT)):
+            sd[np.abs(start[:, next_to]) >= FAR_PX, own] = 1e-6
     return mean, sd
 
 
-def _bound_light(sd: Floats, p: Floats, profiles: Profiles, level: Floats) -> None:
-    """Priors of the skin's slope and of the shaft's unevenness, in place."""
+def _bound_light(
+    mean: Floats, sd: Floats, p: Floats, profiles: Profiles, level: Floats, shade: tuple[float, float]
+) -> None:
+    """Priors of the skin's slope, the shaft's unevenness and its shade, in place."""
     sd[:, SLOPE] = STEEPEST_SKIN * level / np.abs(profiles.offsets_px).max()
     shaft = np.where(profiles.straight, np.abs(p[:, C0]), np.maximum(p[:, SKIN] + p[:, C0], 0.01))
-    sd[:, C1:] = LIGHT_SHARE * np.maximum(shaft, 1e-4)[:, None]
+    pale = shaft / np.maximum(p[:, SKIN], 0.01)
+    uneven = np.maximum(shaft, 1e-4) * np.where(profiles.straight, 1, np.clip(pale, *PALENESS))
+    sd[:, C1:SHADE] = LIGHT_SHARE * uneven[:, None]
+    mean[:, SHADE], sd[:, SHADE] = shade[0] * level, shade[1] * level
 
 
 def _state(profiles: Profiles, p: Floats, smooth: Floats, mean: Floats, sd: Floats) -> tuple[Floats, ...]:
     """Parameters, derivatives, residuals, their scale, weights, the priors' 1 / SD^2, and the loss."""
     t = profiles.offsets_px
-    value, d = model(t, p, profiles.straight, smooth)
+    value, d = model(t, p, profiles.straight, smooth, profiles.shade_px)
     depth = np.minimum(t - p[:, LEFT, None], p[:, RIGHT, None] - t)
     use = profiles.use * np.where(depth < 2.5 * np.exp(p[:, LOG_BLUR])[:, None] + 1.0, 1.0, DEEP)
     n = np.maximum(use.sum(axis=1), 8)
@@ -318,17 +328,21 @@ def _bounded(p: Floats, step: Floats, level: Floats) -> Floats:
     limit[:, SKIN:LOG_BLUR] = level[:, None]
     limit[:, LOG_BLUR], limit[:, AMOUNT] = 0.3, 0.5
     limit[:, C0:] = 0.7 * level[:, None]
+    limit[:, NEXT_LEFT : NEXT_RIGHT + 1] = 1.0
     p = p + np.clip(np.nan_to_num(step), -limit, limit)
     middle, half = (p[:, LEFT] + p[:, RIGHT]) / 2, np.maximum((p[:, RIGHT] - p[:, LEFT]) / 2, 0.25)
     p[:, LEFT], p[:, RIGHT] = middle - half, middle + half
+    if p.shape[1] == WITH_NEIGHBOURS:
+        p[:, NEXT_LEFT] = np.minimum(p[:, NEXT_LEFT], p[:, LEFT])
+        p[:, NEXT_RIGHT] = np.maximum(p[:, NEXT_RIGHT], p[:, RIGHT])
     p[:, LOG_BLUR] = np.clip(p[:, LOG_BLUR], np.log(0.3), np.log(8.0))
     p[:, AMOUNT] = np.clip(p[:, AMOUNT], -0.2, 3.0)
     return p
 
 
 def _edges(p: Floats, t: Floats, normal: Floats, profiles: Profiles, scale: Floats, loss: Floats) -> Edges:
-    known = np.array([k for k in range(PARAMETERS) if k != LOG_BLUR])
-    width = np.zeros(PARAMETERS)
+    known = np.array([k for k in range(p.shape[1]) if k != LOG_BLUR])
+    width = np.zeros(p.shape[1])
     width[LEFT], width[RIGHT] = -1, 1
     along = np.linalg.solve(normal[:, known[:, None], known], np.tile(width[known, None], (len(p), 1, 1)))
     along = along[..., 0]

@@ -10,22 +10,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from trichoscan.measure.edges import (
-    AMOUNT,
-    LOG_BLUR,
-    PARAMETERS,
-    Prior,
-    Profiles,
-    begin,
-    fit_edges,
-)
+from trichoscan.measure.edges import MOST_SHADE, Prior, Profiles, begin, fit_edges
+from trichoscan.measure.stripe import AMOUNT, LOG_BLUR, PARAMETERS, SHADE, SKIN
 
 Floats = NDArray[np.float64]
 
-MEAN = np.array([np.log(1.2), 0.0, 0.25, 0.3])
-SD = np.array([0.6, 0.4, 0.3, 0.5])
+MEAN = np.array([np.log(1.2), 0.0, 0.25, 0.3, 0.0, 0.0])
+SD = np.array([0.6, 0.4, 0.3, 0.5, 0.25, 0.25])
 """Prior of: log blur at the centre (0.7 to 2.2 px for two thirds of photos), its rise to the corners, that of
-colour, which JPEG keeps at half resolution, and the amount of sharpening."""
+colour, which JPEG keeps at half resolution, the amount of sharpening, and the blur's rise to the right and
+the foot of the photo, for skin lies aslant."""
 MOST_SHARPENING = 2.5
 PROFILES = 70
 """So many tell the camera; more tell no more."""
@@ -35,54 +29,75 @@ HAIR_LOG_SD = 0.08
 AMOUNT_SD = 0.02
 SUSPECT_CHI2 = 6.0
 """A profile that asks for so much another camera counts half."""
+WIDE_IN_BLURS = 4.0
+"""Width and darkness of a shaft so wide are told apart."""
+FEWEST_FOR_SHADE, LEAST_SHADE_SD = 8, 0.05
 LOCAL = np.array([k for k in range(PARAMETERS) if k not in (LOG_BLUR, AMOUNT)])
 COMMON = np.array([LOG_BLUR, AMOUNT])
 
 
 @dataclass(frozen=True, eq=False)
 class Lens:
-    """Log blur (G,) and amount of sharpening (G,) at each profile."""
+    """The camera's numbers (6,), as in `MEAN`; mean and spread of the shade, shares of the skin's light."""
 
-    log_blur: Floats
-    amount: Floats
+    camera: Floats
+    shade: tuple[float, float]
 
-    def prior(self, c0: Floats, c0_sd: Floats) -> Prior:
-        """Prior of the profiles' fits: the hairs' own blur within `HAIR_LOG_SD`."""
-        spread = np.full(len(self.log_blur), HAIR_LOG_SD)
-        return Prior(self.log_blur, spread, self.amount, np.full(len(self.amount), AMOUNT_SD), c0, c0_sd)
+    def at(self, away: Floats, straight: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+        """Log blur and amount of sharpening, each (G,), at places of the photo; see `find_lens`."""
+        return _clipped(_design(away, straight) @ self.camera)
 
 
-def find_lens(profiles: Profiles, half_px: Floats, away: Floats) -> Lens:
+def lens_prior(log_blur: Floats, amount: Floats, shade: tuple[float, float]) -> Prior:
+    """Prior of fits under a known camera: the hairs' own blur within `HAIR_LOG_SD`."""
+    count = len(log_blur)
+    none = np.full(count, np.inf)
+    return Prior(
+        log_blur, np.full(count, HAIR_LOG_SD), amount, np.full(count, AMOUNT_SD), np.zeros(count), none, shade
+    )
+
+
+def find_lens(profiles: Profiles, left_px: Floats, right_px: Floats, away: Floats) -> Lens:
     """Blur and sharpening of a photo, fitted to some of its profiles together.
 
     Parameters
     ----------
     profiles : Profiles
-    half_px : (G,) float64
-        Rough half width of the shafts.
-    away : (G,) float64
-        Distance from the photo's centre in half diagonals.
+    left_px, right_px : (G,) float64
+        Rough edges of the shafts.
+    away : (G, 2) float64
+        From the photo's centre, in half diagonals.
 
     Returns
     -------
     Lens
     """
-    count = len(half_px)
+    count = len(left_px)
     pick = np.unique(np.linspace(0, count - 1, min(count, PROFILES)).astype(np.intp))
     some = profiles.take(pick)
     shared = _Shared(_design(away[pick], some.straight))
     log_blur, amount = shared.values()
     free, none = np.full(pick.size, np.inf), np.zeros(pick.size)
-    start = begin(some, -1.1 * half_px[pick], 1.1 * half_px[pick], log_blur, amount)
-    fit_edges(some, start, Prior(log_blur, free, amount, free, none, free), ITERATIONS, shared)
-    shared.design = _design(away, profiles.straight)
-    return Lens(*shared.values())
+    start = begin(some, left_px[pick], right_px[pick], log_blur, amount)
+    fit = fit_edges(some, start, Prior(log_blur, free, amount, free, none, free), ITERATIONS, shared)
+    wide = fit.width_px > WIDE_IN_BLURS * fit.blur_px
+    share = (fit.parameters[:, SHADE] / np.maximum(fit.parameters[:, SKIN], 0.01))[wide & ~some.straight]
+    if share.size < FEWEST_FOR_SHADE:
+        return Lens(shared.camera, (0.0, MOST_SHADE / 2))
+    middle = float(np.median(share))
+    spread = 1.4826 * float(np.median(np.abs(share - middle)))
+    return Lens(shared.camera, (middle, max(spread, LEAST_SHADE_SD)))
+
+
+def _clipped(both: Floats) -> tuple[Floats, Floats]:
+    return np.clip(both[:, 0], np.log(0.3), np.log(8.0)), np.clip(both[:, 1], 0.0, MOST_SHARPENING)
 
 
 def _design(away: Floats, straight: NDArray[np.bool_]) -> Floats:
-    """(G, 2, 4) how log blur and amount follow from the camera's four numbers."""
-    design = np.zeros((len(away), 2, 4))
-    design[:, 0, 0], design[:, 0, 1], design[:, 0, 2], design[:, 1, 3] = 1, away**2, straight, 1
+    """(G, 2, 6) how log blur and amount follow from the camera's six numbers."""
+    design = np.zeros((len(away), 2, 6))
+    design[:, 0, 0], design[:, 0, 1], design[:, 0, 2], design[:, 1, 3] = 1, (away**2).sum(axis=1), straight, 1
+    design[:, 0, 4:] = away
     return design
 
 
@@ -94,8 +109,7 @@ class _Shared:
         self.camera = MEAN.copy()
 
     def values(self) -> tuple[Floats, Floats]:
-        both = self.design @ self.camera
-        return np.clip(both[:, 0], np.log(0.3), np.log(8.0)), np.clip(both[:, 1], 0.0, MOST_SHARPENING)
+        return _clipped(self.design @ self.camera)
 
     def step(self, normal: Floats, pull: Floats, floor: Floats) -> Floats:
         own = normal[:, LOCAL[:, None], LOCAL]

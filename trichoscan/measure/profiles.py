@@ -2,8 +2,7 @@
 
 A shaft is cut into short straight windows, a few px long, that follow its path. One window gives one
 profile: the colour across the shaft, averaged over the window's length. The windows' positions are
-first guesses from the network's path; `locate` finds the shaft in them and `straighten` moves them
-onto it.
+first guesses from the network's path; `shafts` finds the shaft in them and `straighten` moves them onto it.
 
 Letters for shapes: G windows of all hairs of a photo, T samples across the shaft.
 """
@@ -19,15 +18,15 @@ from numpy.typing import NDArray
 
 from trichoscan.records import Hair
 
-WINDOW_PX = 6.0
+WINDOW_PX = 5.0
 """Length of shaft in one profile: averages the noise, short enough for a curve to look straight."""
 STATIONS = 4
 """Parallel lines read and averaged in a window."""
 MOST_WINDOWS = 16
 """Windows of one hair: the mean of more gains nothing on a shaft that is uneven itself."""
-FEWEST_WINDOWS = 2
+FEWEST_WINDOWS = 3
 SHORTEST_PX = 8.0
-"""Shaft left between root zone and tip for a diameter: two windows of 4 px."""
+"""Shaft left between root zone and tip for a diameter: three windows of 2.7 px."""
 ROOT_ZONE_SHARE, TIP_SHARE = 0.15, 0.10
 """Left out at the root (skin covers the shaft there) and at the tip (cut obliquely or frayed)."""
 LEAST_TRIM_PX, MOST_TRIM_PX = 4.0, 25.0
@@ -36,10 +35,8 @@ OFF_AXIS_PX = 7.0
 """How far from the path the shaft is looked for: a path is off by up to 4 px and a few degrees."""
 SMOOTHING = 4.0
 """Penalty on the bending of the line of windows (Whittaker smoother, order 2): about 40 px."""
-
-
-SKIN_LIKE, GAP_COST = 0.3, 0.8
-"""Samples less unlike skin than this share of the shaft are a gap, and cost a box so much each."""
+MOST_REMAPPED = 32_000
+"""Rows at once: cv2.remap takes fewer than 32767."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,9 +129,9 @@ def read_profiles(
     points = start[:, :, None] + windows.across[:, None, None] * offsets_px[None, None, :, None]
     points = points.reshape(-1, offsets_px.size, 2).astype(np.float32)
     lines = np.empty((*points.shape[:2], image.shape[2]), np.float32)
-    for first in range(0, len(points), 32_000):  # cv2.remap takes fewer than 32767 rows
-        part = points[first : first + 32_000]
-        lines[first : first + 32_000] = cv2.remap(
+    for first in range(0, len(points), MOST_REMAPPED):
+        part = points[first : first + MOST_REMAPPED]
+        lines[first : first + MOST_REMAPPED] = cv2.remap(
             image, part[..., 0], part[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
         )
     height, width = image.shape[:2]
@@ -178,66 +175,6 @@ def other_paths(
         left = np.maximum(left, np.where(foreign & (offsets <= 0), offsets, -np.inf).max(axis=1))
         right = np.minimum(right, np.where(foreign & (offsets >= 0), offsets, np.inf).min(axis=1))
     return left, right
-
-
-def locate(
-    share: NDArray[np.float64],
-    step_px: float,
-    widest_px: float,
-    left: NDArray[np.float64],
-    right: NDArray[np.float64],
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Rough place and width of the shaft in each profile: the box that stands out best.
-
-    A box's score is its mean less that of its more hair-like side, times the root of its width, so that
-    neither a part of a shaft wins nor the dark part beside a gloss line. What within it is like skin
-    counts against it: two shafts with a gap are not one.
-
-    Parameters
-    ----------
-    share : (G, T) float64
-        How unlike skin, 1 for the shaft's colour; T odd, the window's centre in the middle.
-    step_px : float
-        Distance of samples.
-    widest_px : float
-        Widest shaft looked for.
-    left, right : (G,) float64
-        Offsets that the box may not cover (paths of other hairs).
-
-    Returns
-    -------
-    centre_px, width_px : (G,) float64
-    score : (G,) float64
-        0 where nothing stands out.
-    """
-    count = share.shape[1]
-    share = np.clip(np.nan_to_num(share), 0.0, 1.0)
-    within = np.where(share < SKIN_LIKE, share - GAP_COST, share)
-    begin, size = _boxes(count, step_px, widest_px)
-    end = begin + size
-    side = max(2, round(4.0 / step_px))
-    sums, inner_sums = (np.pad(np.cumsum(x, axis=1), ((0, 0), (1, 0))) for x in (share, within))
-    inner = (inner_sums[:, end] - inner_sums[:, begin]) / size
-    low, high = sums[:, begin] - sums[:, begin - side], sums[:, end + side] - sums[:, end]
-    centre = (begin + end - count) / 2 * step_px
-    width = size * step_px
-    likely = np.exp(-0.5 * (centre / 5.0) ** 2) * np.sqrt(width)
-    scores = (inner - np.maximum(low, high) / side) * likely
-    scores[~((centre - width / 2 > left[:, None]) & (centre + width / 2 < right[:, None]))] = 0.0
-    best = scores.argmax(axis=1)
-    return centre[best], width[best], np.maximum(scores[np.arange(len(best)), best], 0.0)
-
-
-def _boxes(count: int, step_px: float, widest_px: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """First sample and number of samples of every box tried, sides included in the profile."""
-    grown = np.geomspace(2, max(widest_px / step_px, 3), 28)
-    sizes = np.unique(np.concatenate([np.arange(2, 13), np.round(grown)]).astype(np.int64))
-    side = max(2, round(4.0 / step_px))
-    most = round(OFF_AXIS_PX / step_px)
-    begin, size = np.meshgrid(np.arange(side, count), sizes, indexing="ij")
-    off_axis = np.abs(begin + size / 2 - count / 2)
-    keep = (off_axis <= most) & (begin + size + side <= count) & (size * step_px <= widest_px + 1)
-    return begin[keep], size[keep]
 
 
 def straighten(windows: Windows, centre_px: NDArray[np.float64], trust: NDArray[np.float64]) -> Windows:

@@ -1,4 +1,4 @@
-"""Shafts laid straight and cut into sections: a few windows each, averaged to one profile.
+"""Shafts cut into sections: a few windows each, averaged to one profile.
 
 Letters for shapes: G windows, T samples across the shaft, S sections.
 """
@@ -11,44 +11,32 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from trichoscan.measure.colour import Skin, axes, skin_of
-from trichoscan.measure.edges import Profiles
-from trichoscan.measure.profiles import (
-    FEWEST_WINDOWS,
-    OFF_AXIS_PX,
-    Windows,
-    hair_rows,
-    locate,
-    other_paths,
-    read_profiles,
-    straighten,
-)
+from trichoscan.measure.colour import axes
+from trichoscan.measure.edges import FAR_PX, Profiles
+from trichoscan.measure.profiles import hair_rows, other_paths, read_profiles
+from trichoscan.measure.shafts import AGREES, FAINT_SHARE, NEAR_PX, SEEN_UNLIKE, Runs, Shafts, find_runs
 from trichoscan.records import Hair
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-BESIDE_PX = 8.0
-"""Skin seen on either side: more than three times the blur of a photo in focus."""
-LEAST_SKIN_PX = 2.5
-"""Skin that must be free beside an edge, from the edge on, to know how bright it is."""
-SEEN_UNLIKE = 4.0
-"""Standard deviations of skin by which a shaft differs at least; nothing to see is not called hidden."""
+BESIDE_PX, BESIDE_SHARE = 9.0, 0.4
+"""Skin seen on either side, px and share of the width: more than three times the blur of a photo in focus."""
+NEIGHBOUR_PX = 5.0
+"""Of a neighbour that touches, so much is seen: its own edge, not its gloss."""
 SECTION_WINDOWS = 3
 MOST_SECTIONS = 4
 """Windows of a section, and sections of a hair: enough to see taper and beads."""
+MOST_OFFSETS, STEPS_PX = 40, (0.5, 0.75)
+"""Samples on a side, and their distance."""
+FEWEST_LONE = 2
+"""Windows that lie clear of other hair, from which the others are not needed."""
+OFF_LINE_PX = 3.0
+"""How far a window laid on the shaft may still be off it."""
+LEAST_TIP_PX, TIP_WIDTHS = 4.0, 0.25
+"""A cut end is uneven: left out, px and share of the width."""
 BURNT, BLACK = 253 / 255, 5 / 255
 """sRGB at which a channel is cut off."""
-
-
-@dataclass(frozen=True, eq=False)
-class Shafts:
-    """Windows laid on the shafts; width_px (G,) a rough width of each hair's; blocked (G,) none was found."""
-
-    windows: Windows
-    width_px: Floats
-    blocked: Bools
-    skin: Skin
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,198 +48,211 @@ class Sections:
     hair : (S,) int64
         Index of the hair, non-decreasing.
     profiles : Profiles
-    half_px, to_tip_px : (S,) float64
-        Rough half width of the shaft; distance along the path to the tip.
+    left_px, right_px : (S,) float64
+        Rough edges of the shaft.
+    next_px : (S, 2) float64
+        Where a neighbour that leaves too little skin begins on the left and right, -`FAR_PX` and `FAR_PX` for
+        none.
+    skin : (S,) float64
+        Level of the skin about, as in `profiles.seen`.
+    shared_px : (S,) float64
+        Width of the hair that lies together with the shaft, 0 where a gap is seen.
+    to_tip_px : (S,) float64
+        Distance along the path to the tip.
     windows : (S,) int64
         Number of windows averaged.
-    away : (S,) float64
-        Distance from the photo's centre in half diagonals.
+    away : (S, 2) float64
+        From the photo's centre in half diagonals.
     hidden_share, burnt_share : (K,) float64
         Share of the windows of each hair of the photo that other hair hides, or that are burnt out or black.
     """
 
     hair: NDArray[np.int64]
     profiles: Profiles
-    half_px: Floats
+    left_px: Floats
+    right_px: Floats
+    next_px: Floats
+    skin: Floats
+    shared_px: Floats
     to_tip_px: Floats
     windows: NDArray[np.int64]
     away: Floats
     hidden_share: Floats
     burnt_share: Floats
 
+    @property
+    def width_px(self) -> Floats:
+        """(S,) rough width."""
+        return self.right_px - self.left_px
 
-def find_shafts(
-    image: NDArray[np.float32], hairs: Sequence[Hair], windows: Windows, widest_px: float
-) -> Shafts:
-    """Lay the windows on the shafts, with one rough width for each hair.
+    @property
+    def lone(self) -> Bools:
+        """(S,) both edges border on skin."""
+        return np.asarray((np.abs(self.next_px) >= FAR_PX).all(axis=1), np.bool_)
 
-    Parameters
-    ----------
-    image : (H, W, 3) float32
-        sRGB 0-1.
-    hairs : sequence of Hair
-    windows : Windows
-        Along the hairs' paths.
-    widest_px : float
-
-    Returns
-    -------
-    Shafts
-    """
-    offsets = _offsets(widest_px / 2 + OFF_AXIS_PX + 5, 26)
-    left, right = other_paths(image.shape[:2], hairs, windows, float(offsets[-1]))
-    profiles = read_profiles(image, windows, offsets)
-    skin = skin_of(profiles, windows.hair)
-    share = _share_of_shaft(skin.unlike(profiles), windows.hair, np.abs(offsets) <= OFF_AXIS_PX)
-    centre, width, score = locate(share, float(offsets[1] - offsets[0]), widest_px, left, right)
-    rough = np.empty_like(width)
-    for rows in hair_rows(windows.hair):
-        rough[rows] = np.median(width[rows][score[rows] >= 0.5 * score[rows].max()])
-    # A window that saw another width than the hair's others saw something else.
-    agrees = np.abs(np.log(width / rough)) < 0.5
-    return Shafts(straighten(windows, centre, score * agrees), rough, score <= 0, skin)
+    def take(self, index: NDArray[np.intp]) -> Sections:
+        """Those of `index`; the shares of the hairs stay."""
+        return Sections(
+            self.hair[index], self.profiles.take(index), self.left_px[index], self.right_px[index],
+            self.next_px[index], self.skin[index], self.shared_px[index], self.to_tip_px[index],
+            self.windows[index], self.away[index], self.hidden_share, self.burnt_share,
+        )  # fmt: skip
 
 
-def _offsets(reach_px: float, most: int) -> Floats:
-    """Symmetric sample offsets, 0.5 px apart or as far as `most` samples on a side allow."""
-    step = max(0.5, reach_px / most)
-    n = int(np.ceil(reach_px / step))
-    return np.asarray(np.arange(-n, n + 1) * step, np.float64)
+def cut_sections(
+    image: NDArray[np.float32], hairs: Sequence[Hair], shafts: Shafts, shade_px: float
+) -> Sections:
+    """Average the windows of each shaft to sections.
 
-
-def _share_of_shaft(unlike: Floats, hair: NDArray[np.int64], near: Bools) -> Floats:
-    """Unlikeness to skin as a share of the hair's own, which is about the highest that is near its path."""
-    share = np.empty_like(unlike)
-    for rows in hair_rows(hair):
-        seen = unlike[rows][:, near]
-        seen = seen[np.isfinite(seen)]
-        share[rows] = unlike[rows] / max(float(np.quantile(seen, 0.9)) if seen.size else 1.0, 1e-6)
-    return share
-
-
-def cut_sections(image: NDArray[np.float32], hairs: Sequence[Hair], shafts: Shafts) -> Sections:
-    """Average the clear windows of each shaft to sections.
-
-    Windows count as clear that no other hair, no burnt light, no tip and no root zone under the skin spoils.
+    Windows that lie clear of other hair are used where a hair has two of them; else those in which other
+    hair touches the shaft on the same side.
 
     Parameters
     ----------
     image : (H, W, 3) float32
     hairs : sequence of Hair
     shafts : Shafts
+    shade_px : float
+        Spread of light in the skin.
 
     Returns
     -------
     Sections
-        A hair with fewer than two clear windows has none.
+        A hair without usable windows has none.
     """
-    windows, half = shafts.windows, shafts.width_px / 2
-    beside = np.maximum(BESIDE_PX, 0.4 * shafts.width_px)
-    t = _offsets(float((half + beside).max()) + 1, 44)
+    windows, width = shafts.windows, np.nan_to_num(shafts.width_px)
+    beside = np.maximum(BESIDE_PX, BESIDE_SHARE * width)
+    t = _offsets(float((width / 2 + beside).max()) + 1)
     colours = read_profiles(image, windows, t)
     known = np.asarray(np.isfinite(colours).all(axis=2), np.bool_)
     colours = np.where(known[..., None], colours, 0.0)
-    unlike = np.where(known, shafts.skin.unlike(colours), 0.0)
-    use, hidden = _clear(image.shape[:2], hairs, shafts, t, known, unlike, beside)
+    unlike = np.where(known, shafts.skin.unlike(colours), np.nan)
+    others = other_paths((image.shape[0], image.shape[1]), hairs, windows, float(t[-1]) + 4)
+    runs = find_runs(unlike / shafts.level[:, None], t, others, OFF_LINE_PX)
+    use = known & _seen(runs, t, beside)
     burnt = _burnt(colours, use)
-    skin = use & (np.abs(t) > (half + 1.5)[:, None])
-    shaft = known & (np.abs(t) < np.maximum(0.85 * half, 0.6)[:, None])
-    axis, coloured = axes(
-        colours, shaft & ~hidden[:, None], skin & ~hidden[:, None], windows.hair, shafts.skin
+    seen = shafts.level > SEEN_UNLIKE
+    found = np.isfinite(runs.width) & ~burnt & seen
+    tip = windows.to_tip_px >= np.maximum(LEAST_TIP_PX, TIP_WIDTHS * width)
+    parts, lone = _parts(windows.hair, runs, found & tip, width)
+    above, level, coloured = _read(colours, use, runs, t, shafts, windows.hair)
+    size = np.array([image.shape[1], image.shape[0]])
+    member = np.concatenate(parts) if parts else np.zeros(0, np.intp)
+    count = np.array([part.size for part in parts], np.int64)
+    starts = np.cumsum(count) - count
+    values = np.stack(
+        [
+            runs.left, runs.right, runs.next_left, runs.next_right, runs.shared_px, level, windows.to_tip_px,
+            *windows.centre_px.T,
+        ],
+        axis=1,
+    )  # fmt: skip
+    means = np.add.reduceat(values[member], starts, axis=0) / count[:, None] if parts else values[:0]
+    left, right, next_left, next_right, shared, skin, to_tip = means[:, :7].T
+    first = member[starts]
+    profiles = Profiles(*_averaged(above, skin, use, member, starts, count), t, coloured[first], shade_px)
+    near_left, near_right = left - next_left < NEAR_PX, next_right - right < NEAR_PX
+    next_px = np.stack(
+        [
+            np.where(near_left & ~lone, next_left, -FAR_PX),
+            np.where(near_right & ~lone, next_right, FAR_PX),
+        ],
+        axis=1,
     )
-    seen = np.einsum("gtc,gc->gt", colours, axis)
-    level = np.where(skin, seen, 0).sum(axis=1) / np.maximum(skin.sum(axis=1), 1)
-    strength = np.where(shaft, unlike, 0).sum(axis=1) / np.maximum(shaft.sum(axis=1), 1)
-    clear = ~(hidden | burnt) & (windows.to_tip_px >= half + 2)
-    parts = _parts(windows.hair, clear, strength)
-    first = np.array([part[0] for part in parts], np.int64)
-    profiles = Profiles(*_averaged(seen - level[:, None], level, use, parts), t, coloured[first])
-    place = np.array([windows.centre_px[part].mean(axis=0) for part in parts]).reshape(-1, 2)
-    from_centre = place - np.array([image.shape[1], image.shape[0]]) / 2
-    hidden &= strength > SEEN_UNLIKE
-    count = np.maximum(np.bincount(windows.hair, minlength=len(hairs)), 1)
+    hidden = ~runs.lone & seen
+    total = np.maximum(np.bincount(windows.hair, minlength=len(hairs)), 1)
     return Sections(
         hair=windows.hair[first],
         profiles=profiles,
-        half_px=half[first],
-        to_tip_px=np.array([windows.to_tip_px[part].mean() for part in parts]),
-        windows=np.array([part.size for part in parts], np.int64),
-        away=np.hypot(*from_centre.T) / (np.hypot(*image.shape[:2]) / 2),
-        hidden_share=np.bincount(windows.hair, hidden, minlength=len(hairs)) / count,
-        burnt_share=np.bincount(windows.hair, burnt, minlength=len(hairs)) / count,
+        left_px=left,
+        right_px=right,
+        next_px=next_px,
+        skin=skin,
+        shared_px=shared,
+        to_tip_px=to_tip,
+        windows=count,
+        away=(means[:, 7:] - (size - 1) / 2) / (np.hypot(*size) / 2),
+        hidden_share=np.bincount(windows.hair, hidden, minlength=len(hairs)) / total,
+        burnt_share=np.bincount(windows.hair, burnt, minlength=len(hairs)) / total,
     )
 
 
-def _parts(hair: NDArray[np.int64], clear: Bools, strength: Floats) -> list[NDArray[np.intp]]:
-    """Windows of each section; those far paler than the hair's others lie beneath the skin."""
+def _offsets(reach_px: float) -> Floats:
+    """Symmetric sample offsets: not so many for wide shafts, but close enough for their edges."""
+    step = float(np.clip(reach_px / MOST_OFFSETS, *STEPS_PX))
+    n = int(np.ceil(reach_px / step))
+    return np.asarray(np.arange(-n, n + 1) * step, np.float64)
+
+
+def _seen(runs: Runs, t: Floats, beside: Floats) -> Bools:
+    """(G, T) samples of the shaft, of skin beside it, and of the rim of a neighbour that touches."""
+    left, right = np.nan_to_num(runs.left), np.nan_to_num(runs.right)
+    touched_left, touched_right = runs.touched
+    low = np.where(touched_left, runs.next_left - NEIGHBOUR_PX, runs.next_left + 2.0)
+    high = np.where(touched_right, runs.next_right + NEIGHBOUR_PX, runs.next_right - 2.0)
+    low, high = np.maximum(low, left - beside), np.minimum(high, right + beside)
+    return np.asarray((t > low[:, None]) & (t < high[:, None]))
+
+
+def _parts(
+    hair: NDArray[np.int64], runs: Runs, found: Bools, width: Floats
+) -> tuple[list[NDArray[np.intp]], Bools]:
+    """Windows of each section, and whether other hair lies clear of it."""
     parts: list[NDArray[np.intp]] = []
+    lone: list[bool] = []
+    agrees = found & (
+        np.abs(np.log(np.maximum(np.nan_to_num(runs.width), 1e-3) / np.maximum(width, 1e-3))) < AGREES
+    )
+    kind = np.stack(runs.touched, axis=1) @ np.array([1, 2])
     for rows in hair_rows(hair):
-        index = np.arange(rows.start, rows.stop)[clear[rows]]
-        if index.size:
-            index = index[strength[index] > 0.5 * np.quantile(strength[index], 0.75)]
-        if index.size >= FEWEST_WINDOWS:
-            parts += np.array_split(
-                index, int(np.clip(round(index.size / SECTION_WINDOWS), 1, MOST_SECTIONS))
-            )
-    return parts
+        index = np.arange(rows.start, rows.stop)
+        strong = runs.unlike[rows] > FAINT_SHARE * np.quantile(runs.unlike[rows], 0.75)
+        clear = index[agrees[rows] & runs.lone[rows] & strong]
+        alone = clear.size >= FEWEST_LONE
+        if not alone:
+            usable = index[agrees[rows] & strong & ~runs.lone[rows]]
+            if not usable.size:
+                continue
+            usual = np.bincount(kind[usable]).argmax()
+            clear = usable[kind[usable] == usual]
+        cut = np.array_split(clear, int(np.clip(round(clear.size / SECTION_WINDOWS), 1, MOST_SECTIONS)))
+        parts += cut
+        lone += [bool(alone)] * len(cut)
+    return parts, np.array(lone, bool)
+
+
+def _read(
+    colours: Floats, use: Bools, runs: Runs, t: Floats, shafts: Shafts, hair: NDArray[np.int64]
+) -> tuple[Floats, Floats, Bools]:
+    """Values (G, T) above the skin's level, that level (G,), and whether a mix of channels is read (G,)."""
+    left, right = np.nan_to_num(runs.left)[:, None], np.nan_to_num(runs.right)[:, None]
+    touched_left, touched_right = runs.touched
+    skin = use & (((t < left - 1.5) & ~touched_left[:, None]) | ((t > right + 1.5) & ~touched_right[:, None]))
+    core = np.maximum(0.425 * (right - left), 0.6)
+    shaft = use & (np.abs(t - (left + right) / 2) < core)
+    axis, coloured = axes(colours, shaft, skin, hair, shafts.skin)
+    seen = np.einsum("gtc,gc->gt", colours, axis)
+    n = skin.sum(axis=1)
+    usual = np.einsum("gc,gc->g", shafts.skin.colour, axis)
+    level = np.where(n >= 3, (seen * skin).sum(axis=1) / np.maximum(n, 1), usual)
+    return seen - level[:, None], level, coloured
 
 
 def _averaged(
-    above: Floats, level: Floats, use: Bools, parts: list[NDArray[np.intp]]
+    above: Floats,
+    skin: Floats,
+    use: Bools,
+    member: NDArray[np.intp],
+    starts: NDArray[np.int64],
+    count: NDArray[np.int64],
 ) -> tuple[Floats, Floats]:
     """(S, T) mean profile and weight of each section's windows, each taken from its own level of skin."""
-    seen = np.zeros((len(parts), above.shape[1]))
-    weight = np.zeros_like(seen)
-    for k, part in enumerate(parts):
-        used = use[part]
-        n = used.sum(axis=0)
-        seen[k] = (above[part] * used).sum(axis=0) / np.maximum(n, 1) + level[part].mean()
-        weight[k] = n / part.size
-    return seen, weight
-
-
-def _clear(
-    shape: tuple[int, ...],
-    hairs: Sequence[Hair],
-    shafts: Shafts,
-    t: Floats,
-    known: Bools,
-    unlike: Floats,
-    beside: Floats,
-) -> tuple[Bools, Bools]:
-    """Samples (G, T) that show the shaft and free skin beside it; windows (G,) that other hair hides."""
-    half = shafts.width_px / 2
-    other_left, other_right = other_paths((shape[0], shape[1]), hairs, shafts.windows, float(t[-1]) + 4)
-    near = known & (np.abs(t) < (half + beside)[:, None])
-    covered = _like_shaft(unlike, near, t, half)
-    # The other shaft reaches from its path towards this one by about half a width like this one's.
-    margin = (half + 1.5)[:, None]
-    near &= ~covered & (t > other_left[:, None] + margin) & (t < other_right[:, None] - margin)
-    step = float(t[1] - t[0])
-    free = [(near & side).sum(axis=1) * step for side in (t < -half[:, None], t > half[:, None])]
-    crossed = (other_left > -half - 2) | (other_right < half + 2)
-    hidden = crossed | (np.minimum(*free) < LEAST_SKIN_PX) | shafts.blocked
-    return near | (known & (np.abs(t) < half[:, None])), hidden
-
-
-def _like_shaft(unlike: Floats, near: Bools, t: Floats, half: Floats) -> Bools:
-    """Samples at and beyond something beside the shaft that is at least half as unlike skin as the shaft.
-
-    Also other hairs are found so of which no path is known.
-    """
-    right, left = half[:, None], -half[:, None]
-    middle = (np.abs(t) < 0.6 * right) | (np.abs(t) < 0.6)
-    shaft = np.nanmedian(np.where(middle, unlike, np.nan), axis=1)[:, None]
-    beside = near & (np.abs(t) > right + 1.5)
-    contrast = np.quantile(np.where(beside, shaft - unlike, 0.0), 0.9, axis=1)[:, None]
-    like_shaft = shaft - unlike < 0.5 * contrast
-    hit_right = np.logical_or.accumulate(like_shaft & (t > right + 2), axis=1)
-    hit_left = np.logical_or.accumulate((like_shaft & (t < left - 2))[:, ::-1], axis=1)[:, ::-1]
-    grown = hit_right | hit_left
-    for shift in range(1, round(1.5 / float(t[1] - t[0])) + 1):
-        grown[:, :-shift] |= hit_right[:, shift:]
-        grown[:, shift:] |= hit_left[:, :-shift]
-    return grown & (np.abs(t) > right + 0.5)
+    if not starts.size:
+        return np.zeros((0, above.shape[1])), np.zeros((0, above.shape[1]))
+    used = use[member].astype(np.float64)
+    n = np.add.reduceat(used, starts, axis=0)
+    total = np.add.reduceat(above[member] * used, starts, axis=0)
+    return total / np.maximum(n, 1) + skin[:, None], n / count[:, None]
 
 
 def _burnt(colours: Floats, use: Bools) -> Bools:

@@ -1,10 +1,10 @@
 """Diameter of hair shafts, finer than a pixel, from the photo at its own resolution.
 
-For each hair: windows along the shaft, root zone and tip left out (`profiles`), those spoiled by other hair
-or reflections left out and the rest averaged to sections (`sections`), in luma or, for hair that differs from
-its skin in colour only, in the mix of channels that shows it best (`colour`); blur and sharpening of the
-photo from all hairs together (`lens`); a blurred stripe with two free edges fitted to each section
-(`edges`); the sections combined by a robust mean.
+For each hair: windows along the shaft, root zone and tip left out (`profiles`); its rough edges and the hair
+beside it in each (`shafts`); windows that agree averaged to sections (`sections`), in luma or, for hair that
+luma hardly shows, in the mix of channels that shows it best (`colour`); blur, sharpening and the shade beside
+shafts of the photo from all hairs together (`lens`); a blurred stripe with two free edges (`stripe`), and
+neighbours where they touch, fitted to each section (`edges`); the sections combined by a robust mean.
 
 What it takes for granted: blur comes before the sRGB encoding, sharpening after it, as in the phantoms' and
 most cameras' order of processing; shafts thinner than about four blurs are as dark, within a spread, as the
@@ -21,29 +21,40 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from trichoscan.measure.edges import C0, SKIN, Edges, begin, fit_edges
-from trichoscan.measure.lens import HAIR_LOG_SD, Lens, find_lens
+from trichoscan.measure.edges import FAR_PX, Edges, begin, fit_edges, joined, with_neighbours
+from trichoscan.measure.lens import HAIR_LOG_SD, WIDE_IN_BLURS, Lens, find_lens, lens_prior
 from trichoscan.measure.profiles import place_windows
-from trichoscan.measure.sections import Sections, cut_sections, find_shafts
+from trichoscan.measure.sections import Sections, cut_sections
+from trichoscan.measure.shafts import find_shafts
+from trichoscan.measure.stripe import C0, C1, LEFT, PARAMETERS, RIGHT, SHADE, SKIN, decoded
 from trichoscan.records import Hair
 
 Floats = NDArray[np.float64]
 
+PALE_SHARE = 0.8
+"""Shafts less dark than this share of the photo's usual are also tried as thinner and dark."""
 WIDEST_UM = 180.0
 """No human scalp hair is thicker; the thickest known are about 180 um. Wider is two hairs."""
 WIDEST_PX = 60.0
 """The same without a scale: 90 um at 1.5 um per px, the finest scale in use."""
-STARTS = (0.65, 1.0, 1.4)
-"""First guesses of the width, as shares of the rough one: with a bright middle there are two likely ones."""
+SHADE_UM = 60.0
+"""Spread of light in the skin beside a shaft, `edges.SHADES`."""
+USUAL_UM, USUAL_PX = 70.0, 13.0
+"""Diameter that an unknown scale is judged by for that."""
+FEWEST_FOR_LENS = 4
+"""Sections clear of other hair from which the camera is told; else all are used."""
+SHARED_SD, LEAST_SHARED_SD_PX, LOOSE_PX = 0.18, 1.5, 1.5
+"""Where two shafts that touch meet is known from their paths to this share of the width of both; and, px,
+where a neighbour begins beyond a gap."""
 ITERATIONS, LAST_ITERATIONS = 5, 4
-WIDE_IN_BLURS = 4.0
-"""Width and darkness of a shaft so wide are told apart."""
 CONTRAST_SPREAD = 0.25
 """Least spread of the shafts' darkness on a photo, as a share."""
 LEAST_CONTRAST = 0.05
 """sRGB 0-1 between shaft and skin: paler shafts drown in the skin's own texture."""
 MODEL_SE_PX, MODEL_SE_SHARE = 0.10, 0.005
 """Error that stays however many sections there are: gloss, rims, sharpening not quite as fitted."""
+SHARED_SE_SHARE = 0.1
+"""The same of a shaft that another touches, from phantoms in pairs, seeds 0, 1, 5, 6 and 15."""
 PALE_SE_PX = 0.012
 """The same from the skin's texture, over the squared contrast; both from phantoms, seeds 0 to 29."""
 OWN_SECTIONS = 3.0
@@ -71,15 +82,17 @@ def measure_diameters(
     -------
     tuple of Hair
         The same hairs in the same order with `diameter_px`, `diameter_se_px` and `widths_px`, or NaN, the
-        flag `no_diameter` and its reason: `too_short`, `blurred`, `saturated` or `overlapped`. A hair of
-        which only a part is hidden by another keeps its diameter, with the flag `overlapped`.
+        flag `no_diameter` and its reason: `too_short`, `blurred`, `saturated` or `overlapped`. A hair that
+        another touches or partly hides keeps its diameter, with a larger error and the flag `overlapped`.
     """
     windows = place_windows(hairs)
     if not windows.hair.size:
         return tuple(_without(hair, "too_short") for hair in hairs)
     widest_px = WIDEST_PX if um_per_px is None else max(WIDEST_UM / um_per_px, 6.0)
     image = pixels.astype(np.float32) / np.float32(255)
-    sections = cut_sections(image, hairs, find_shafts(image, hairs, windows, widest_px))
+    shafts = find_shafts(image, hairs, windows, widest_px)
+    scale = um_per_px or USUAL_UM / max(float(np.nanmedian([*shafts.width_px, USUAL_PX])), 1.0)
+    sections = cut_sections(image, hairs, shafts, SHADE_UM / scale)
     edges = _fit(sections) if sections.hair.size else None
     placed = set(windows.hair.tolist())
     return tuple(
@@ -89,42 +102,92 @@ def measure_diameters(
 
 
 def _fit(sections: Sections) -> Edges:
-    """Edges of all sections: from several first guesses, then with the photo's usual darkness of hair."""
-    profiles, half = sections.profiles, sections.half_px
-    lens = find_lens(profiles, half, sections.away)
-    unknown = np.full(half.size, np.inf)
-    prior = lens.prior(np.zeros(half.size), unknown)
-    fits = []
-    for share in STARTS:
-        start = begin(profiles, -share * half, share * half, lens.log_blur, lens.amount)
-        fits.append(fit_edges(profiles, start, prior, ITERATIONS))
-    best = _best_start(sections, fits)
-    start = np.choose(best[:, None], [fit.parameters for fit in fits])
-    width = np.choose(best, [fit.width_px for fit in fits])
-    usual = _usual_contrast(sections, lens, start, width)
-    return fit_edges(profiles, start, lens.prior(*usual), LAST_ITERATIONS)
+    """Edges of all sections: first alone, then with the photo's usual darkness of hair."""
+    apart, touched = np.flatnonzero(sections.lone), np.flatnonzero(~sections.lone)
+    known = sections.take(apart if apart.size >= FEWEST_FOR_LENS else np.arange(sections.hair.size))
+    lens = find_lens(known.profiles, known.left_px, known.right_px, known.away)
+    fits = [_fit_some(sections.take(index), lens) for index in (apart, touched) if index.size]
+    usual = _usual_contrast([sections.take(index) for index in (apart, touched) if index.size], lens, fits)
+    last = [
+        _fit_again(sections.take(index), lens, fit, usual)
+        for index, fit in zip([index for index in (apart, touched) if index.size], fits, strict=True)
+    ]
+    return joined(last, np.argsort(np.concatenate([apart, touched])), PARAMETERS)
 
 
-def _best_start(sections: Sections, fits: Sequence[Edges]) -> NDArray[np.int64]:
-    """(S,) the first guess that led to the least loss, one for all sections of a hair."""
-    loss = np.stack([np.bincount(sections.hair, fit.loss) for fit in fits])
-    return np.asarray(loss.argmin(axis=0)[sections.hair], np.int64)
+def _fit_some(
+    sections: Sections, lens: Lens, fit: Edges | None = None, usual: tuple[float, float] | None = None
+) -> Edges:
+    """Edges of sections that all have neighbours, or none; from an earlier fit where there is one."""
+    profiles, left, right = sections.profiles, sections.left_px, sections.right_px
+    log_blur, amount = lens.at(sections.away, profiles.straight)
+    prior = lens_prior(log_blur, amount, lens.shade)
+    if fit is None:
+        start = begin(profiles, left, right, log_blur, amount)
+        if not sections.lone.all():
+            start = with_neighbours(profiles, start, sections.next_px)
+    else:
+        start = fit.parameters
+    if usual is not None:
+        luma, skin = ~profiles.straight, np.maximum(np.abs(start[:, SKIN]), 0.01)
+        prior = replace(
+            prior, c0=np.where(luma, usual[0] * skin, 0.0), c0_sd=np.where(luma, usual[1] * skin, np.inf)
+        )
+    if start.shape[1] > PARAMETERS:
+        own = np.maximum(LEAST_SHARED_SD_PX, SHARED_SD * sections.shared_px)
+        wide = np.where(sections.shared_px > 0, own, np.inf)
+        sure = np.full(len(wide), 1e-6)
+        sd = np.where(np.abs(sections.next_px) < FAR_PX, np.minimum(wide, LOOSE_PX)[:, None], sure[:, None])
+        open_ = np.full(len(wide), np.inf)
+        touches = np.stack([left - sections.next_px[:, 0], sections.next_px[:, 1] - right], axis=1) < 0.5
+        ends = np.where(touches, wide[:, None], open_[:, None])
+        places = np.stack([left, right], axis=1)
+        prior = replace(
+            prior,
+            edges=np.concatenate([places, sections.next_px], axis=1),
+            edges_sd=np.concatenate([ends, sd], axis=1),
+            skin=np.where(profiles.straight, sections.skin, decoded(sections.skin)),
+        )
+    return fit_edges(profiles, start, prior, ITERATIONS if fit is None else LAST_ITERATIONS)
+
+
+def _fit_again(sections: Sections, lens: Lens, fit: Edges, usual: tuple[float, float] | None) -> Edges:
+    """Edges with the usual darkness known; a pale wide shaft may be a dark thin one, so both are tried."""
+    again = _fit_some(sections, lens, fit, usual)
+    if usual is None:
+        return again
+    dark = usual[0] * np.maximum(np.abs(fit.parameters[:, SKIN]), 0.01)
+    share = np.clip(fit.parameters[:, C0] / dark, 0.15, 1.0)
+    pale = np.flatnonzero((share < PALE_SHARE) & ~sections.profiles.straight)
+    if not pale.size:
+        return again
+    start = fit.parameters.copy()
+    half, middle = (share * fit.width_px / 2)[pale], fit.centre_px[pale]
+    start[pale, LEFT], start[pale, RIGHT], start[pale, C0] = middle - half, middle + half, dark[pale]
+    start[pale, C1:SHADE] = 0
+    some = _fit_some(sections.take(pale), lens, replace(fit, parameters=start).take(pale), usual)
+    chosen = np.arange(len(start))
+    better = some.loss < again.loss[pale]
+    chosen[pale[better]] = len(start) + np.flatnonzero(better)
+    return joined([again, some], chosen, again.parameters.shape[1])
 
 
 def _usual_contrast(
-    sections: Sections, lens: Lens, parameters: Floats, width_px: Floats
-) -> tuple[Floats, Floats]:
-    """Light of the photo's wide shafts less that of skin, and its spread: prior of c_0, (S,) each."""
-    mean, sd = np.zeros(len(parameters)), np.full(len(parameters), np.inf)
-    luma = ~sections.profiles.straight
-    wide = luma & (width_px > WIDE_IN_BLURS * np.exp(lens.log_blur))
-    if np.unique(sections.hair[wide]).size >= 3:
-        skin = np.maximum(np.abs(parameters[:, SKIN]), 0.01)
-        share = parameters[wide, C0] / skin[wide]
-        middle = float(np.median(share))
-        spread = max(1.4826 * float(np.median(np.abs(share - middle))), CONTRAST_SPREAD * abs(middle), 1e-3)
-        mean[luma], sd[luma] = middle * skin[luma], spread * skin[luma]
-    return mean, sd
+    groups: Sequence[Sections], lens: Lens, fits: Sequence[Edges]
+) -> tuple[float, float] | None:
+    """Light of the photo's wide shafts less that of skin and its spread, as shares of the skin's light."""
+    shares, hairs = [], set()
+    for sections, fit in zip(groups, fits, strict=True):
+        blur = np.exp(lens.at(sections.away, sections.profiles.straight)[0])
+        wide = ~sections.profiles.straight & (fit.width_px > WIDE_IN_BLURS * blur)
+        skin = np.maximum(np.abs(fit.parameters[:, SKIN]), 0.01)
+        shares.append((fit.parameters[:, C0] / skin)[wide])
+        hairs |= set(sections.hair[wide].tolist())
+    if len(hairs) < 3:
+        return None
+    share = np.concatenate(shares)
+    middle = float(np.median(share))
+    return middle, max(1.4826 * float(np.median(np.abs(share - middle))), CONTRAST_SPREAD * abs(middle), 1e-3)
 
 
 def _without(hair: Hair, *reasons: str) -> Hair:
@@ -140,10 +203,12 @@ def _sized(hair: Hair, k: int, sections: Sections, edges: Edges | None, widest_p
     if edges is None or not rows.size:
         cause = "overlapped" if hidden >= max(burnt, 0.5) else "saturated" if burnt >= 0.5 else "blurred"
         return _without(hair, *touched, cause)
+    if not sections.lone[rows].all():
+        touched = ("overlapped",)
     found = rows[_plausible(edges, sections, rows)]
     if not found.size:
         return _without(hair, *touched, "blurred")
-    value, se = _combined(edges, found)
+    value, se = _combined(edges, found, not touched or bool(sections.lone[rows].all()))
     if value > widest_px:
         return _without(hair, "overlapped")
     if se > LARGEST_SE_SHARE * value:
@@ -163,22 +228,28 @@ def _sized(hair: Hair, k: int, sections: Sections, edges: Edges | None, widest_p
 
 
 def _plausible(edges: Edges, sections: Sections, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
-    """Whether a fit found this hair's shaft: near the line, about as wide, and not too pale."""
-    half = sections.half_px[rows]
-    ratio = edges.width_px[rows] / (2 * half)
-    near = np.abs(edges.centre_px[rows]) < np.maximum(3.0, 0.4 * half)
+    """Whether a fit found this hair's shaft: near where it was seen, about as wide, and not too pale."""
+    rough = sections.width_px[rows]
+    ratio = edges.width_px[rows] / rough
+    middle = (sections.left_px[rows] + sections.right_px[rows]) / 2
+    near = np.abs(edges.centre_px[rows] - middle) < np.maximum(3.0, 0.2 * rough)
     return np.asarray(near & (edges.contrast[rows] > LEAST_CONTRAST) & (ratio > 0.3) & (ratio < 2.2))
 
 
-def _combined(edges: Edges, rows: NDArray[np.intp]) -> tuple[float, float]:
-    """Diameter of one hair and its standard error from its sections."""
+def _combined(edges: Edges, rows: NDArray[np.intp], lone: bool) -> tuple[float, float]:
+    """Diameter of one hair and its standard error from its sections.
+
+    What is unknown of the boundary between hairs that touch is the same in all sections: it does not
+    lessen with their number.
+    """
     width, own = edges.width_px[rows], float((edges.width_se_px[rows] ** 2).mean())
     value, n = _huber_mean(width), rows.size
     scatter = float(np.var(width, ddof=1)) if n > 1 else own
     pooled = ((n - 1) * scatter + OWN_SECTIONS * own) / (n - 1 + OWN_SECTIONS)
     by_blur = float(np.median(edges.width_by_log_blur_px[rows])) * HAIR_LOG_SD
     pale = PALE_SE_PX / float(np.median(edges.contrast[rows])) ** 2
-    parts = (np.sqrt(pooled / n), by_blur, MODEL_SE_PX, MODEL_SE_SHARE * value, pale)
+    share = MODEL_SE_SHARE if lone else SHARED_SE_SHARE
+    parts = (np.sqrt(pooled / (n if lone else 1)), by_blur, MODEL_SE_PX, share * value, pale)
     return value, float(np.sqrt(np.square(parts).sum()))
 
 

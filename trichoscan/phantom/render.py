@@ -244,7 +244,9 @@ def _once(
     """Of several strands of one shaft on a pixel keep that which covers most of it."""
     order = np.lexsort((share[picked], pixel, owner))
     same = (np.diff(pixel[order]) == 0) & (np.diff(owner[order]) == 0) & looped[owner[order[:-1]]]
-    return picked[np.sort(order[np.concatenate([~same, [True]])])]
+    last = np.ones(len(order), bool)
+    last[:-1] = ~same
+    return picked[np.sort(order[last])]
 
 
 def _ragged(

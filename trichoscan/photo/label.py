@@ -80,7 +80,17 @@ def read_labels(gray: NDArray[np.uint8]) -> list[Label]:
             continue
         for share in (0.5, 0.35, 0.7):
             labels += _labels_in(strokes, strongest * share)
-    return sorted(labels, key=lambda label: -label.score)
+    return sorted(
+        (label for label in labels if not _lost_point(label, labels)), key=lambda label: -label.score
+    )
+
+
+def _lost_point(label: Label, labels: list[Label]) -> bool:
+    """Whether another reading of the same characters sees a decimal point that this one overlooked."""
+    return any(
+        other.um < label.um and max(abs(a - b) for a, b in zip(label[1:5], other[1:5], strict=True)) <= 3
+        for other in labels
+    )
 
 
 def _labels_in(strokes: NDArray[np.uint8], level: float) -> list[Label]:

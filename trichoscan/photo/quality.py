@@ -17,8 +17,9 @@ COLOUR_WORK_PX = 512
 """Longest side of the copy on which colour is judged."""
 FINE_PX, COARSE_PX = 0.8, 3.2
 """Standard deviations of the two Gaussians whose edges are compared."""
-BLURRED_BELOW = 0.25
-"""An edge blur of 6 px or more; all photos of data/fdu and data/other are sharper (0.38-0.78)."""
+BLURRED_BELOW = 0.40
+"""An edge blur of 3 px: on phantoms recall falls from 0.96 to 0.85 there and diameters are 25 % too large,
+at 0.34 recall is 0.65 (`benchmarks/quality.py`). Photos of data/fdu and data/other lie at 0.38-0.78."""
 GLARE_LEVEL = 235
 """Least channel of a pixel of glare: bright in all three, so of no colour."""
 GLARE_ABOVE_PERCENT = 10.0
@@ -61,7 +62,8 @@ def assess(photo: Photo) -> Quality:
         "overlay_masked": bool(overlay.any()),
     }
     flags = tuple(flag for flag, is_raised in raised.items() if is_raised)
-    return Quality(usable, focus, glare, redness, flags)
+    burnt_in = {"burnt_in_mask": overlay} if overlay.any() else {}
+    return Quality(usable, focus, glare, redness, flags, **burnt_in)
 
 
 def focus_of(gray: NDArray[np.uint8], usable_mask: Mask) -> float:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from trichoscan.records import ScaleSource
 
 SMALLEST_SIDE_PX = 200
 LARGEST_AREA_PX = 60_000_000
@@ -15,6 +17,19 @@ ORIENTATION_TAG = 0x0112
 
 class UnfitError(Exception):
     """The file is understood and refused; the text says why and what to do."""
+
+
+class Decoded(NamedTuple):
+    """What a decoder finds in a file.
+
+    `pixels` are (H, W, 3) uint8 RGB, upright; `um_per_px` is None where the file states nothing and NaN
+    where it contradicts itself; `source` is where it stands; `flags` are keys of `PHOTO_FLAGS`.
+    """
+
+    pixels: NDArray[np.uint8]
+    um_per_px: float | None = None
+    source: ScaleSource = "none"
+    flags: tuple[str, ...] = ()
 
 
 def check_size(width_px: int, height_px: int) -> None:

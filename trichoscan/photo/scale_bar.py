@@ -17,7 +17,18 @@ THICKEST_BAR_SHARE = 1 / 80
 """Of the photo's height; a box of text is thicker."""
 PLAUSIBLE_UM_PER_PX = (0.5, 50.0)
 WIDEST_TICK_PX = 6
+TICK_PX = 8
+"""Height over which a tick must be seen."""
+WIDEST_DOUBT_PX = 2
+"""Without a tick, so many columns may be hidden by hair where a bar ends: 1 % of a bar of 200 px."""
+SCRAP_SHARE = 1 / 3
+LEAST_CONTRAST = 15
+"""Grey levels between a bar and what lies beside it."""
+LINE_SD, SUREST = 4.0, 4.0
+"""Grey levels by which a drawn line and a photo vary after JPEG; most that one column may tell."""
 _MOST_CANDIDATES = 40
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -88,10 +99,18 @@ def find_scale_bar(pixels: NDArray[np.uint8]) -> ScaleBar | None:
                 break
     if not found:
         return None
+    # Bars come longest first: a scrap by the label, such as its box's edge, is no rival of a real bar.
     best = max(found, key=lambda item: item[0])[1]
+    found = [item for item in found if not _scrap_of(item[1], best)]
     if any(abs(bar.um_per_px / best.um_per_px - 1) > 0.03 for _, bar in found):
         return None
     return best
+
+
+def _scrap_of(bar: ScaleBar, best: ScaleBar) -> bool:
+    """Whether a far shorter line claims the label of another bar."""
+    same = bar.label_box == best.label_box
+    return same and bar.x1_px - bar.x0_px < SCRAP_SHARE * (best.x1_px - best.x0_px)
 
 
 def _as_record(bar: _Bar, label: Label, um_per_px: float) -> ScaleBar:
@@ -140,62 +159,93 @@ def _measured(gray: NDArray[np.uint8], upper: EdgeRun, lower: EdgeRun) -> _Bar |
     if top < 2 or bottom + 3 > gray.shape[0]:
         return None
     ink = sign * gray[top : bottom + 1].mean(axis=0)
-    beside = sign * gray[[top - 2, bottom + 2]].astype(np.float64)
+    beside = sign * gray[[top - 2, top - 1, bottom + 1, bottom + 2]].astype(np.float64)
     first, last = max(upper.x0, lower.x0), min(upper.x1, lower.x1)
-    contrast = float(np.median((beside.mean(axis=0) - ink)[first : last + 1]))
+    contrast = float(np.median((beside[[0, 3]].mean(axis=0) - ink)[first : last + 1]))
     level = float(np.median(ink[first : last + 1]))
-    if contrast < 15:
+    if contrast < LEAST_CONTRAST:
         return None
-    inked = ink < level + 0.5 * contrast
-    clear = inked & (beside.min(axis=0) - ink > 0.5 * contrast)
-    seen = np.flatnonzero(clear[first : last + 1])
-    if not len(seen):
-        return None
-    left, right = _end(inked, clear, first + int(seen[0]), -1), _end(inked, clear, first + int(seen[-1]), 1)
-    if left is None or right is None:
-        return None
-    (x0, left_px), (x1, right_px) = left, right
-    # What is not clear at an end is a tick: as wide as the bar is thick, or like that at the other end.
-    if max(left_px, right_px) > bottom - top + 2 and abs(left_px - right_px) > 1:
-        return None
+    drawn = _evidence(ink, beside, level)
+    middle = first + int(np.argmax(np.convolve(drawn[first : last + 1], np.ones(9), "same")))
+    ends, ticks = [], []
+    for step in (-1, 1):
+        end = _end(drawn, middle, step)
+        if end is None:
+            return None
+        inner, outer = end
+        wide, x = _tick(sign * gray.astype(np.int16), inner, outer, step, (top, bottom), level, contrast)
+        if not wide and (abs(outer - inner) > WIDEST_DOUBT_PX or _cut_off(beside, inner, step, contrast)):
+            return None
+        ends.append(x)
+        ticks.append(wide)
+    x0, x1 = ends
     if x1 - x0 + 1 < SHORTEST_BAR_PX:
         return None
-    ticks = (
-        _tick_px(gray, x0, 1, top, bottom, sign, level + 0.5 * contrast),
-        _tick_px(gray, x1, -1, top, bottom, sign, level + 0.5 * contrast),
-    )
     length = x1 - x0 + 1 - (sum(ticks) / 2 if min(ticks) > 0 else 0)
     return _Bar(x0, x1, top, bottom, length)
 
 
-def _end(inked: NDArray[np.bool_], clear: NDArray[np.bool_], start: int, step: int) -> tuple[int, int] | None:
-    """Last inked column from `start` on and how many before it are not clear.
+def _evidence(ink: Floats, beside: Floats, level: float) -> Floats:
+    """(W,) log likelihood ratio of drawn line to skin or hair at each column, within +-`SUREST`.
 
-    None where a hair or the photo's edge hides the end.
+    A drawn line is of one level; what was photographed is like what lies above and below it. Both hold,
+    and nothing is known, where a hair as dark as the line crosses it.
     """
-    x, last_clear = start, start
-    while 0 <= x + step < len(inked) and inked[x + step]:
-        x += step
-        if clear[x]:
-            last_clear = x
-    unclear_px = abs(x - last_clear)
-    return None if x in (0, len(inked) - 1) or unclear_px > WIDEST_TICK_PX else (x, unclear_px)
+    off_line = np.abs(ink - level)
+    off_photo = np.maximum(np.maximum(beside.min(axis=0) - ink, ink - beside.max(axis=0)), 0)
+    return np.clip((off_photo**2 - off_line**2) / (2 * LINE_SD**2), -SUREST, SUREST)
 
 
-def _tick_px(
-    gray: NDArray[np.uint8], end: int, inwards: int, top: int, bottom: int, sign: int, level: float
-) -> int:
-    """Width of the tick at an end of the bar; 0 where there is none."""
-    reach = 3 + (bottom - top + 1) // 2
-    widths = []
-    for rows in (slice(max(top - 1 - reach, 0), top - 1), slice(bottom + 2, bottom + 2 + reach)):
-        columns = gray[rows, max(end - 12, 0) : end + 13]
-        if columns.shape[0] < 3 or columns.shape[1] < 25:
+def _end(drawn: Floats, start: int, step: int) -> tuple[int, int] | None:
+    """Last column that is surely the line's, and the last that may be; None where the photo ends first."""
+    way = drawn[start::step]
+    total = np.cumsum(way)
+    peak = np.maximum.accumulate(total)
+    over = np.flatnonzero(total < peak - 3 * SUREST)
+    if not len(over):
+        return None
+    total = total[: over[0]]
+    inner = int(np.flatnonzero(total >= total.max() - 0.1)[0])
+    after = np.flatnonzero(way[inner + 1 :] < -1.0)
+    return start + step * inner, start + step * (inner + int(after[0]))
+
+
+def _cut_off(beside: Floats, end: int, step: int, contrast: float) -> bool:
+    """Whether the picture steps just where the line ends, above and below it: something is drawn over it."""
+    last = beside.shape[1] - 1
+    inside, beyond = (beside[:, min(max(x, 0), last)] for x in (end, end + step))
+    return bool((np.abs(beyond - inside) > 0.5 * contrast).all())
+
+
+def _tick(
+    gray: NDArray[np.int16],
+    inner: int,
+    outer: int,
+    step: int,
+    rows: tuple[int, int],
+    level: float,
+    contrast: float,
+) -> tuple[int, int]:
+    """Width of the tick at an end, 0 where there is none, and the bar's last column.
+
+    The tick's outer side lies at the last column that is surely the bar's, or in those that may be.
+    """
+    top, bottom = rows
+    columns = np.arange(inner - step * WIDEST_TICK_PX, outer + 2 * step, step)
+    columns = columns[(columns >= 2) & (columns < gray.shape[1] - 2)]
+    for part in (gray[max(top - 2 - TICK_PX, 0) : top - 2], gray[bottom + 3 : bottom + 3 + TICK_PX]):
+        if part.shape[0] < TICK_PX:
             continue
-        dark = np.asarray((sign * columns.astype(np.float64) < level).all(axis=0))[12::inwards]
-        width = int(np.argmin(dark)) if not dark.all() else 0
-        widths.append(width if width <= WIDEST_TICK_PX else 0)
-    return max(widths, default=0)
+        lane = part.astype(np.float64)
+        alike = (np.abs(lane[:, columns] - level) < max(3 * LINE_SD, 0.25 * contrast)).mean(axis=0) > 0.8
+        seen = np.flatnonzero(alike)
+        for run in np.split(seen, np.flatnonzero(np.diff(seen) > 1) + 1) if len(seen) else []:
+            last = int(columns[run[-1]])
+            beside = lane[:, [columns[run[0]] - 2 * step, last + 2 * step]]
+            stands_out = np.abs(beside - lane[:, [last]]).mean(axis=0).max() > 2 * LINE_SD
+            if len(run) <= bottom - top + 3 and stands_out and (last - inner) * step >= -1:
+                return len(run), max(last, inner) if step > 0 else min(last, inner)
+    return 0, inner
 
 
 def _labels_near(gray: NDArray[np.uint8], bar: _Bar) -> list[Label]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from trichoscan.photo.drawn import RUN_PX, EdgeRun, edge_runs
 from trichoscan.photo.scale_bar import ScaleBar, find_scale_bar
+from trichoscan.photo.text import text_mask
 
 Mask = NDArray[np.bool_]
 
@@ -254,10 +255,10 @@ def not_scalp(pixels: NDArray[np.uint8]) -> tuple[Mask, Mask]:
     surround : (H, W) bool
         Dark surround of an aperture.
     overlay : (H, W) bool
-        Borders, boxes, bars and labels.
+        Borders, boxes, bars, labels and text.
     """
     gray = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
-    overlay = border_mask(gray) | box_mask(gray)
+    overlay = border_mask(gray) | box_mask(gray) | text_mask(pixels)
     bar = find_scale_bar(pixels)
     if bar is not None:
         overlay |= bar_mask(pixels, bar)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from trichoscan.match.register import dense_map
-from trichoscan.records import Match, Pairing
+from trichoscan.match.rows import REPORTED
+from trichoscan.records import HairFate, Pairing
 
 Colour = tuple[int, int, int]
 
@@ -20,15 +23,18 @@ COLOURS: dict[str, Colour] = {
 }
 """Of the palette of Okabe & Ito 2008, which colour-blind people tell apart; lost and new differ in shape,
 too: a cross and a square instead of a ring."""
+KIND_OF_FATE: dict[HairFate, str] = {
+    "kept": "matched",
+    "miniaturized": "matched",
+    "thickened": "thickened",
+    "lost": "lost",
+    "new": "new",
+    "regrown": "new",
+}
 CASING: Colour = (20, 24, 32)
 FRAME: Colour = (255, 255, 255)
 PAPER: Colour = (250, 250, 248)
 INK: Colour = (34, 38, 46)
-THICKENED_BY = 0.15
-"""A matched hair counts as thickened in the picture from this share of its diameter on, and beyond twice
-its standard error; the measured change is in matches.csv."""
-FAINT_BELOW = 0.5
-"""What is less probable is drawn thin."""
 SIDE_PER_LINE_PX = 800.0
 OUTSIDE_LIGHT = 0.45
 BITS = 4
@@ -38,7 +44,7 @@ def draw_pair(
     baseline_pixels: NDArray[np.uint8],
     followup_pixels: NDArray[np.uint8],
     pairing: Pairing,
-    followup_um_per_px: float | None,
+    fates: Sequence[HairFate],
 ) -> NDArray[np.uint8]:
     """Draw the baseline photo, the follow-up photo brought into its frame, and both blended.
 
@@ -48,8 +54,8 @@ def draw_pair(
         RGB. Not changed.
     followup_pixels : (H2, W2, 3) uint8
     pairing : Pairing
-    followup_um_per_px : float or None
-        For the diameters.
+    fates : sequence of str
+        Of each match, from `Change.fates`.
 
     Returns
     -------
@@ -62,9 +68,9 @@ def draw_pair(
     warped = cv2.remap(followup_pixels, dense_map(alignment, (height, width)), None, cv2.INTER_LINEAR)
     blend = cv2.addWeighted(baseline_pixels, 0.5, warped, 0.5, 0)
     panels = [_dimmed(p, alignment.overlap_mask, line) for p in (baseline_pixels, warped, blend)]
-    kinds = [match_kind(m, pairing, followup_um_per_px) for m in pairing.matches]
+    kinds = [KIND_OF_FATE[fate] for fate in fates]
     for m, kind in zip(pairing.matches, kinds, strict=True):
-        weight = line if m.probability >= FAINT_BELOW else max(1, line // 2)
+        weight = line if m.probability >= REPORTED else max(1, line // 2)
         sides = (
             (m.baseline, pairing.baseline_hairs, False),
             (m.followup, pairing.followup_hairs, True),
@@ -81,19 +87,6 @@ def draw_pair(
 
 
 TITLES = ("baseline", "follow-up, in the baseline's frame", "both")
-
-
-def match_kind(match: Match, pairing: Pairing, followup_um_per_px: float | None) -> str:
-    """Key of `COLOURS` for a match."""
-    if match.baseline is None or match.followup is None:
-        return match.kind
-    before, after = pairing.baseline_hairs[match.baseline], pairing.followup_hairs[match.followup]
-    um, later_um = pairing.alignment.um_per_px, followup_um_per_px
-    if um is None or later_um is None:
-        return "matched"
-    gain = after.diameter_px * later_um - before.diameter_px * um
-    se = np.hypot(after.diameter_se_px * later_um, before.diameter_se_px * um)
-    return "thickened" if gain > max(THICKENED_BY * before.diameter_px * um, 2 * se) else "matched"
 
 
 def _dimmed(pixels: NDArray[np.uint8], mask: NDArray[np.bool_], line: int) -> NDArray[np.uint8]:
@@ -142,7 +135,11 @@ def _legend(width_px: int, pairing: Pairing, kinds: list[str]) -> NDArray[np.uin
     strip = Image.new("RGB", (width_px, round(4.2 * size)), PAPER)
     draw = ImageDraw.Draw(strip)
     draw.text((0.8 * size, 0.6 * size), _sentence(pairing), font=font, fill=INK)
-    counted = [k for k, m in zip(kinds, pairing.matches, strict=True) if m.counted]
+    counted = [
+        kind
+        for kind, m in zip(kinds, pairing.matches, strict=True)
+        if m.counted and (m.kind == "matched" or m.probability >= REPORTED)
+    ]
     x, y = 0.8 * size, 2.4 * size
     canvas = np.array(strip)
     places = []

@@ -12,7 +12,7 @@ from trichoscan.records import Analysis, Change, Estimate, MeasureChange, Pairin
 from trichoscan.response.draws import NORMAL_95, Draws, draw_field, draw_site, fault_spread, generator
 from trichoscan.response.events import Events, is_swapped, list_events
 from trichoscan.response.fates import COUNTS, count_fates, name_fates
-from trichoscan.response.growth import LONGEST_DAYS, measure_growth
+from trichoscan.response.growth import is_phototrichogram, measure_growth
 from trichoscan.response.levels import both_measured, levels
 from trichoscan.response.rule import judge
 
@@ -49,7 +49,7 @@ def quantify_change(
     pairing : Pairing
         Of these two.
     days : float, optional
-        Between the visits; growth is measured where they are 1 to 7.
+        Between the visits; where they are 1 to 7 growth is measured, and no response is judged.
     vellus_below_um : float
         Hairs thinner than this are vellus.
 
@@ -82,6 +82,7 @@ def quantify_change(
         measures[name] = MeasureChange(float("nan"), float("nan"), NOT_KNOWN, NOT_KNOWN)
     count = _count_change(scene, site)
     least = _smallest_detectable(events, field)
+    judged = not empty and not is_phototrichogram(days)
     return Change(
         area_cm2=area_cm2,
         days=days,
@@ -91,11 +92,11 @@ def quantify_change(
         else count_fates(events, field, vellus_below_um, swapped, rng),
         fates=name_fates(events, pairing, swapped),
         smallest_detectable_change_per_cm2=float("nan") if empty else least / area_cm2,
-        response="inconclusive" if empty else judge(count[0], count[1], least),
+        response=judge(count[0], count[1], least) if judged else "inconclusive",
         growth=measure_growth(baseline, followup, pairing, days)
-        if days is not None and 0 < days <= LONGEST_DAYS
+        if days is not None and days > 0 and is_phototrichogram(days)
         else None,
-        flags=_flags(baseline, followup, pairing, events),
+        flags=_flags(baseline, followup, pairing, events, days),
     )
 
 
@@ -185,8 +186,10 @@ def _smallest_detectable(events: Events, field: Draws) -> float:
     return max(NORMAL_95 * error, 1.0)
 
 
-def _flags(baseline: Analysis, followup: Analysis, pairing: Pairing, events: Events) -> tuple[str, ...]:
-    flags = set()
+def _flags(
+    baseline: Analysis, followup: Analysis, pairing: Pairing, events: Events, days: float | None
+) -> tuple[str, ...]:
+    flags = {"too_soon"} if is_phototrichogram(days) else set()
     scales = baseline.um_per_px, followup.um_per_px
     if scales[0] is None or scales[1] is None:
         flags.add("no_scale")

@@ -17,6 +17,8 @@ from trichoscan.response.levels import both_measured
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
+LIKELIER = 0.5
+"""As in pairs.csv: likelier gone than not."""
 FALSE_POSITIVE_RATE = 0.01
 """Hairs of unchanged diameter that are called thickened or miniaturized, half of them each."""
 
@@ -49,7 +51,8 @@ def count_fates(
 ) -> dict[str, Estimate]:
     """Numbers of `Change.counts`.
 
-    Lost and new hairs and units: the sum of their probabilities, and the middle 95 % of the field's draws.
+    Lost and new hairs and units: the sum of their probabilities, and the middle 95 % of the field's draws,
+    drawn out to the number of those that are likelier lost, or new, than not.
     Thickened and miniaturized: the number called so; the interval takes away those that chance would have
     called so. Kinds: matched hairs that crossed the limit; the interval is that of the draws about it.
 
@@ -65,7 +68,9 @@ def count_fates(
         seen = len(events.sign) - int(np.count_nonzero(events.sign == -sign))
         seen_units = len(events.unit_sign) - int(np.count_nonzero(events.unit_sign == -sign))
         unseen = field.unseen[0 if sign < 0 else 1]
-        out["lost_hairs" if now < 0 else "new_hairs"] = _middle(field.hair[:, hairs].sum(1) + unseen, seen)
+        out["lost_hairs" if now < 0 else "new_hairs"] = _middle(
+            field.hair[:, hairs].sum(1) + unseen, seen, int((events.probability[hairs] >= LIKELIER).sum())
+        )
         with_unit = field.hair[:, hairs & events.whole_unit].sum(1)
         out["emptied_hairs" if now < 0 else "regrown_hairs"] = _middle(with_unit, seen)
         out["emptied_units" if now < 0 else "reactivated_units"] = _middle(
@@ -84,11 +89,12 @@ COUNTS = (
 )  # fmt: skip
 
 
-def _middle(drawn: Floats, n: int) -> Estimate:
-    """Row 0 is the estimate; the interval always holds it."""
+def _middle(drawn: Floats, n: int, called: float | None = None) -> Estimate:
+    """Row 0 is the estimate; the interval always holds it, and the number `called`."""
     low, high = np.percentile(drawn[1:], [2.5, 97.5])
     value = float(drawn[0])
-    return Estimate(value, min(float(low), value), max(float(high), value), n)
+    others = (value,) if called is None else (value, called)
+    return Estimate(value, min(float(low), *others), max(float(high), *others), n)
 
 
 def _beyond_chance(events: Events, sign: int, rng: np.random.Generator) -> Estimate:

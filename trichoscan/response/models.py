@@ -1,6 +1,8 @@
 """Comparing arms: analysis of covariance at one visit, and a mixed model over all visits.
 
-Both take the change from baseline of each subject (its sites averaged) and adjust for the baseline.
+Both take the change from baseline of each subject (its sites averaged) and adjust for the baseline. Errors
+are those of `robust`: statsmodels has no small-sample test for its mixed models, and its own errors found an
+effect in 6-9 of 100 simulated trials of 16-40 subjects without one, for they assume one spread at all visits.
 """
 
 from __future__ import annotations
@@ -12,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
+
+from trichoscan.response.robust import Robust, fit_robust
 
 Floats = NDArray[np.float64]
 
@@ -68,8 +72,7 @@ class Effect:
 def ancova(rows: Sequence[SubjectChange], reference: str) -> list[Effect]:
     """Analysis of covariance at one visit: change on arm and baseline, least squares.
 
-    Errors are HC3 (MacKinnon & White 1985), good where arms differ in spread and groups are small, with
-    Student's t on n - arms - 1 degrees of freedom.
+    Errors and degrees of freedom hold where arms differ in spread and groups are small (`fit_robust`).
 
     Parameters
     ----------
@@ -83,25 +86,16 @@ def ancova(rows: Sequence[SubjectChange], reference: str) -> list[Effect]:
     list of Effect
         One for each other arm.
     """
-    method = "ANCOVA, HC3"
+    method = "ANCOVA, robust"
     visit = rows[0].visit if rows else ""
     arms = _others(rows, reference)
     reason = _too_few(rows, [reference, *arms])
     if reason:
         return [_nothing(arm, visit, method, reason) for arm in arms]
-    from statsmodels.regression.linear_model import OLS
-
     design, note = _columns(rows, arms)
     change = np.array([r.change for r in rows])
-    fit = OLS(change, design).fit()
-    degrees = len(rows) - np.linalg.matrix_rank(design)
-    covariance = np.asarray(fit.cov_HC3)
-    return [
-        _effect(
-            arm, visit, method, fit.params[1 + k], covariance[1 + k, 1 + k], degrees, rows, reference, note
-        )
-        for k, arm in enumerate(arms)
-    ]
+    fit = fit_robust(design, change, np.arange(len(rows)), 0.0)
+    return [_effect(arm, visit, method, fit, 1 + k, rows, reference, note) for k, arm in enumerate(arms)]
 
 
 def mixed_model(rows: Sequence[SubjectChange], visits: Sequence[str], reference: str) -> list[Effect]:
@@ -109,9 +103,9 @@ def mixed_model(rows: Sequence[SubjectChange], visits: Sequence[str], reference:
 
     Each subject has a random intercept (restricted maximum likelihood, statsmodels `MixedLM`). A subject
     who misses a visit stays in with the others, which is right where what is missing depends on nothing
-    but what was seen (missing at random). Tests take Student's t with subjects - arms - 1 degrees of
-    freedom. Where the model cannot be fitted, least squares with errors clustered by subject is given
-    instead, and the note says so.
+    but what was seen (missing at random). Errors and degrees of freedom are robust and clustered by subject
+    (`fit_robust`). Where the model cannot be fitted, they stand about least squares instead, and the note
+    says so.
 
     Parameters
     ----------
@@ -137,45 +131,34 @@ def mixed_model(rows: Sequence[SubjectChange], visits: Sequence[str], reference:
         alone = "only one visit after baseline can be compared: see the ANCOVA"
         return effects + [_nothing(arm, visit, method, alone) for visit in used for arm in arms]
     design, note = _by_visit(kept, used, arms)
-    fit = _fit(kept, design)
-    if fit.note:
-        method, note = "least squares, clustered by subject", "; ".join(filter(None, (fit.note, note)))
-    degrees = len({r.subject for r in kept}) - len(arms) - 2
+    between, failed = _between(kept, design)
+    if failed:
+        method, note = "least squares, clustered by subject", "; ".join(filter(None, (failed, note)))
+    _, subject = np.unique([r.subject for r in kept], return_inverse=True)
+    fit = fit_robust(design, np.array([r.change for r in kept]), subject.astype(np.int64), between)
     for v, visit in enumerate(used):
         seen = [r for r in kept if r.visit == visit]
         width = design.shape[1] // len(used)
         for k, arm in enumerate(arms):
             at = v * width + 1 + k
-            effects.append(
-                _effect(
-                    arm, visit, method, fit.mean[at], fit.covariance[at, at], degrees, seen, reference, note
-                )
-            )
+            effects.append(_effect(arm, visit, method, fit, at, seen, reference, note))
     return effects
 
 
-@dataclass(frozen=True, eq=False)
-class _Fit:
-    mean: Floats
-    covariance: Floats
-    note: str = ""
-
-
-def _fit(rows: Sequence[SubjectChange], design: Floats) -> _Fit:
-    from statsmodels.regression.linear_model import OLS
+def _between(rows: Sequence[SubjectChange], design: Floats) -> tuple[float, str]:
+    """Variance of the random intercept over that within subjects; 0 and why where it cannot be fitted."""
     from statsmodels.regression.mixed_linear_model import MixedLM
 
     change = np.array([r.change for r in rows])
     _, subject = np.unique([r.subject for r in rows], return_inverse=True)
     scale = float(change.std()) or 1.0
-    size = design.shape[1]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         try:
             fit = MixedLM(change / scale, design, subject).fit(reml=True)
-            covariance = np.asarray(fit.cov_params())[:size, :size] * scale**2
-            if fit.converged and np.all(np.isfinite(covariance)):
-                return _Fit(np.asarray(fit.fe_params) * scale, covariance)
+            ratio = float(np.asarray(fit.cov_re)[0, 0] / fit.scale)
+            if fit.converged and np.isfinite(ratio):
+                return max(ratio, 0.0), ""
             reason = "it did not converge"
         except (Warning, np.linalg.LinAlgError, ValueError, ZeroDivisionError) as error:
             reason = (
@@ -183,11 +166,7 @@ def _fit(rows: Sequence[SubjectChange], design: Floats) -> _Fit:
                 if "boundary" in str(error)
                 else "no solution was found"
             )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # few clusters: said in the note
-        fit = OLS(change, design).fit(cov_type="cluster", cov_kwds={"groups": subject})
-        covariance = np.asarray(fit.cov_params())
-    return _Fit(np.asarray(fit.params), covariance, f"no mixed model: {reason}")
+    return 0.0, f"no mixed model: {reason}"
 
 
 def _others(rows: Sequence[SubjectChange], reference: str) -> list[str]:
@@ -235,18 +214,18 @@ def _effect(
     arm: str,
     visit: str,
     method: str,
-    value: float,
-    variance: float,
-    degrees: int,
+    fit: Robust,
+    column: int,
     rows: Sequence[SubjectChange],
     reference: str,
     note: str,
 ) -> Effect:
-    error = float(np.sqrt(max(variance, 0.0)))
+    value, degrees = float(fit.mean[column]), float(fit.degrees[column])
+    error = float(np.sqrt(fit.variance[column]))
     half = error * float(student.isf(0.025, degrees))
     p = float(2 * student.sf(abs(value) / error, degrees)) if error > 0 else float("nan")
     n = sum(r.arm in (arm, reference) for r in rows)
-    return Effect(arm, visit, float(value), float(value) - half, float(value) + half, p, n, method, note)
+    return Effect(arm, visit, value, value - half, value + half, p, n, method, note)
 
 
 def _nothing(arm: str, visit: str, method: str, reason: str) -> Effect:

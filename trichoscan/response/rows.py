@@ -8,11 +8,14 @@ from trichoscan.records import Change, Estimate
 
 Cell = float | str | None
 
+COUNTED = ("lost_hairs", "new_hairs")
+
 
 def change_row(change: Change) -> dict[str, Cell]:
     """Columns of pairs.csv from `density_change_per_cm2` on, in their order; None where a cell is empty.
 
-    The intervals are those of the site: detection, matching and spatial sampling.
+    The intervals are those of the site: detection, matching and spatial sampling; of the numbers of lost and
+    new hairs that of this piece of skin. These numbers themselves stand with the other counts.
 
     Returns
     -------
@@ -28,7 +31,11 @@ def change_row(change: Change) -> dict[str, Cell]:
     row["response"] = change.response
     growth = change.growth
     row |= _cells("growth_um_per_day", growth.growth_um_per_day if growth else None)
-    return row | _cells("anagen_percent", growth.anagen_percent if growth else None)
+    row |= _cells("anagen_percent", growth.anagen_percent if growth else None)
+    for name in COUNTED:
+        ends = _cells(name, change.counts[name])
+        row |= {end: cell for end, cell in ends.items() if end != name}
+    return row
 
 
 def refused_row() -> dict[str, Cell]:
@@ -59,4 +66,5 @@ COLUMNS = (
     "response",
     *(f"growth_um_per_day{end}" for end in ("", "_low", "_high")),
     *(f"anagen_percent{end}" for end in ("", "_low", "_high")),
+    *(f"{name}{end}" for name in COUNTED for end in ("_low", "_high")),
 )

@@ -30,7 +30,7 @@ from trichoscan.segment.network import (
 )
 from trichoscan.segment.peaks import find_peaks, one_each
 
-DEFAULT_WEIGHTS = "follicle-v1"
+DEFAULT_WEIGHTS = "follicle-v2"
 TILE_PX, OVERLAP_PX = 1536, 256
 """Tiles at the working scale: a photo of 7 x 7 mm is one tile; half of the overlap, 0.7 mm, is as far as
 the network looks."""
@@ -90,7 +90,7 @@ def find_weights(name_or_path: str | Path | None = None) -> Path:
     )
 
 
-def load_weights(name_or_path: str | Path | None = None) -> Weights:
+def load_weights(name_or_path: str | Path | None = None, *, unproven: bool = False) -> Weights:
     """Read and check weights.
 
     Parameters
@@ -98,6 +98,8 @@ def load_weights(name_or_path: str | Path | None = None) -> Weights:
     name_or_path : str or Path, optional
         Name of weights that come with trichoscan, or a folder with model.safetensors and
         config.json; `DEFAULT_WEIGHTS` by default.
+    unproven : bool
+        Also weights that are marked as no better than those they were made from.
 
     Returns
     -------
@@ -118,6 +120,11 @@ def load_weights(name_or_path: str | Path | None = None) -> Weights:
         raise TrichoscanError(
             f"{folder}: the weights cannot be read ({error}); install them again"
         ) from error
+    if config.get("usable") is False and not unproven:
+        raise TrichoscanError(
+            f"{folder}: these weights were not better on the photos held out: see review_training.md there; "
+            f"leave --weights out to use {DEFAULT_WEIGHTS}"
+        )
     sha256 = hashlib.sha256(data).hexdigest()
     if sha256 != config["sha256"]:
         raise TrichoscanError(

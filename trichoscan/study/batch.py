@@ -23,12 +23,15 @@ from trichoscan.segment.memory import keep_freed_memory
 from trichoscan.study import store
 from trichoscan.study.cohort import write_cohort
 from trichoscan.study.columns import text_cell
+from trichoscan.study.corrections.refresh import refresh
 from trichoscan.study.interrupt import heed_ctrl_c
 from trichoscan.study.manifest import Entry, list_entries
 from trichoscan.study.one_photo import Job, Outcome, Settings, process_photo
 from trichoscan.study.pair_tables import gather_found_again, write_pair_tables
 from trichoscan.study.pairs import PairOutcome, is_kept, process_pair, read_pair_part, remove_pairs
 from trichoscan.study.pool import run_in_processes
+from trichoscan.study.pseudonym import hide_names
+from trichoscan.study.report import write_report
 from trichoscan.study.visits import Pair, Visits, find_pairs, make_pairs
 
 if TYPE_CHECKING:
@@ -101,6 +104,7 @@ def analyze_folder(
     device: str = "auto",
     workers: int = 1,
     overwrite: bool = False,
+    pseudonymize: Path | None = None,
     on_progress: OnPhoto | None = None,
     on_pair: OnPair | None = None,
 ) -> RunSummary:
@@ -137,6 +141,8 @@ def analyze_folder(
         Processes, each with a copy of the network and its share of the cores.
     overwrite : bool
         Measure every photo again, also those whose result is in `out`.
+    pseudonymize : Path, optional
+        Key file, see `study.pseudonym`: nothing in `out` holds a name or a date then.
     on_progress : callable, optional
         Called with the outcome of each photo and the number of photos of the run.
     on_pair : callable, optional
@@ -149,12 +155,16 @@ def analyze_folder(
     """
     started = time.monotonic()
     _check_numbers(um_per_px, vellus_below_um, intermediate_below_um, workers)
-    entries, unmatched = list_entries(paths, manifest=manifest, pattern=pattern)
+    asked: dict[str, Any] = {"pattern": pattern}
+    skipped: list[str] = []
+    entries, unmatched = list_entries(paths, manifest=manifest, pattern=pattern, skipped=skipped)
     entries = [entry for entry in entries if not _lies_in(entry.path, out)]
+    if pseudonymize is not None:
+        entries, unmatched, asked = hide_names(entries, unmatched, asked, pseudonymize, out)
     settings = Settings(um_per_px, vellus_below_um, intermediate_below_um)
     run = _Run(out, settings, weights, device, workers, overwrite, on_progress, on_pair)
-    notes = _unmatched_notes(unmatched)
-    return _carry_out(run, paths, entries, find_pairs(entries), {"pattern": pattern}, notes, started)
+    notes = (*skipped, *_unmatched_notes(unmatched))
+    return _carry_out(run, paths, entries, find_pairs(entries), asked, notes, started)
 
 
 def compare_photos(
@@ -196,6 +206,8 @@ def compare_photos(
     if baseline.resolve() == followup.resolve():
         raise TrichoscanError(f"{followup}: is the baseline itself: name two photos")
     entries, _ = list_entries([baseline, followup])
+    if len(entries) > 2:
+        raise TrichoscanError(f"{baseline}: of several frames, or {followup}: use 'trichoscan analyze'")
     entry_of = {entry.path.resolve(): entry for entry in entries}
     both = entry_of[baseline.resolve()], entry_of[followup.resolve()]
     pairs = make_pairs([(*both, "")], entries, days)
@@ -243,11 +255,15 @@ def _carry_out(
     removed = store.remove_parts(run.out, keep=entries)
     remove_pairs(run.out, keep=visits.pairs)
     found = gather_found_again(run.out, visits.pairs)
+    hidden = "pseudonymized" in asked
+    store.write_places(run.out, {} if hidden else {entry.image: entry.path for entry in entries})
+    refresh(run.out, {text_cell(entry.image): [entry.path] for entry in entries})
     store.write_tables(run.out, entries, found.rows)
     write_pair_tables(run.out, visits.pairs, found)
     left_out = write_cohort(run.out, visits if cohort else Visits((), ()))
     parameters = {**asdict(run.settings), **asked, "device": run.device, "pairs": PAIR_PARAMETERS}
     store.write_run(run.out, _run_record(loaded, parameters, hashes))
+    write_report(run.out)
     return RunSummary(
         **done,
         seconds=time.monotonic() - started,

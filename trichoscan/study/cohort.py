@@ -10,6 +10,7 @@ from pathlib import Path
 
 from trichoscan.records import TrichoscanError
 from trichoscan.response.cohort import COLUMNS, CohortRow, Enrolled, VisitChange, summarize_cohort
+from trichoscan.response.growth import is_phototrichogram
 from trichoscan.study import store
 from trichoscan.study.columns import text_cell
 from trichoscan.study.manifest import Entry
@@ -30,6 +31,8 @@ LEVELS = {
 def write_cohort(out: Path, visits: Visits) -> str:
     """Write cohort.csv where there are arms and follow-ups; else one of an earlier run is deleted.
 
+    Phototrichograms, photos a few days after the baseline, are no follow-ups of a treatment.
+
     Returns
     -------
     str
@@ -38,7 +41,7 @@ def write_cohort(out: Path, visits: Visits) -> str:
     arm_of = {(p.subject, p.site): p.arm for p in reversed(visits.pairs) if p.arm}
     arm_of |= {(e.subject, e.site): e.arm for e in visits.baselines if e.arm}
     enrolled = [entry for entry in visits.baselines if (entry.subject, entry.site) in arm_of]
-    pairs = [pair for pair in visits.pairs if pair.arm]
+    pairs = [pair for pair in visits.pairs if pair.arm and not is_phototrichogram(pair.days)]
     if not pairs:
         (out / "cohort.csv").unlink(missing_ok=True)
         return ""
@@ -91,6 +94,7 @@ def read_changes(results: Path) -> list[VisitChange]:
             int(row["days"]) if row["days"] else None,
         )
         for row in _read(results / "pairs.csv")
+        if not is_phototrichogram(int(row["days"]) if row["days"] else None)
     ]
 
 

@@ -139,6 +139,7 @@ DECIMALS = {
     "length_change_um": 1,
     "density_change_percent": 1,
     "smallest_detectable_change_per_cm2": 1,
+    **{f"{name}{end}": 1 for name in ("lost_hairs", "new_hairs") for end in ("_low", "_high")},
     **{
         f"{measure}{end}": decimals
         for measure, decimals in {

@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import astuple
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,7 @@ def save_analysis(path: Path, analysis: Analysis) -> None:
         "counted": analysis.counted,
         "counting_mask": np.packbits(analysis.counting_mask),
         "usable_mask": np.packbits(quality.usable_mask),
+        "burnt_in_mask": np.packbits(quality.burnt_in_mask),
         **_packed("hairs", analysis.hairs),
         **_packed("doubtful", analysis.doubtful),
     }
@@ -45,8 +46,8 @@ def save_analysis(path: Path, analysis: Analysis) -> None:
         np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
-def load_analysis(path: Path) -> Analysis:
-    """Read what `save_analysis` wrote.
+def load_analysis(path: Path | BinaryIO) -> Analysis:
+    """Read what `save_analysis` wrote, from its file or the file's bytes.
 
     Raises
     ------
@@ -68,7 +69,14 @@ def _unpacked(stored: Arrays) -> Analysis:
         unit_of_hair=stored["unit_of_hair"],
         counted=stored["counted"],
         counting_mask=_mask(stored["counting_mask"], words["shape"]),
-        quality=Quality(_mask(stored["usable_mask"], words["shape"]), focus, glare, erythema, tuple(flags)),
+        quality=Quality(
+            _mask(stored["usable_mask"], words["shape"]),
+            focus,
+            glare,
+            erythema,
+            tuple(flags),
+            _mask(stored["burnt_in_mask"], words["shape"] if len(stored["burnt_in_mask"]) else (0, 0)),
+        ),
         um_per_px=words["um_per_px"],
         um_per_px_source=words["um_per_px_source"],
         um_per_px_cv=words["um_per_px_cv"],

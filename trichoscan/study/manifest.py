@@ -8,10 +8,11 @@ import math
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date as calendar_date
 from pathlib import Path
 
+from trichoscan.photo.dicom import count_frames
 from trichoscan.photo.read import find_photos
 from trichoscan.records import TargetArea, TrichoscanError
 
@@ -19,6 +20,10 @@ TEXT_COLUMNS = ("subject", "site", "visit", "date", "arm")
 TARGET_COLUMNS = ("target_x_px", "target_y_px", "target_radius_px")
 COLUMNS = ("image", *TEXT_COLUMNS, "um_per_px", *TARGET_COLUMNS)
 
+FRAME = re.compile(r"(.+)#(\d{1,4})")
+"""A frame of a DICOM file with several, such as "visit1.dcm#2"."""
+MAY_HOLD_FRAMES = re.compile(r"|\.(dcm|dicom|dic|\d+)", re.IGNORECASE)
+"""Endings of files that are opened to count their frames."""
 ISO_DATE = r"\d{4}-\d{2}-\d{2}"
 
 PROBLEMS_SHOWN = 5
@@ -34,13 +39,16 @@ class Entry:
     path : Path
         Where the file is.
     image : str
-        Its name in the results: the path relative to the folder of photos, with "/".
+        Its name in the results: the path relative to the folder of photos, with "/"; of a DICOM file with
+        several frames "#" and the frame's number follow, as many digits as the last has.
     subject, site, visit, date, arm : str
         Empty where unknown; `date` is YYYY-MM-DD.
     um_per_px : float or None
         Scale given in the manifest.
     target : TargetArea or None
         Circle within which hairs are counted.
+    frame : int
+        Of a DICOM file with several, from 1; 0 for the only one. In a manifest's entry 0 stands for all.
     """
 
     path: Path
@@ -52,12 +60,19 @@ class Entry:
     arm: str = ""
     um_per_px: float | None = None
     target: TargetArea | None = None
+    frame: int = 0
 
 
 def list_entries(
-    paths: Sequence[Path], *, manifest: Path | None = None, pattern: str | None = None
+    paths: Sequence[Path],
+    *,
+    manifest: Path | None = None,
+    pattern: str | None = None,
+    skipped: list[str] | None = None,
 ) -> tuple[list[Entry], list[Path]]:
     """Photos under `paths`, each with its manifest row or what its file name tells.
+
+    Each frame of a DICOM file is a photo. A row for a frame ("visit1.dcm#2") goes before one for the file.
 
     Parameters
     ----------
@@ -68,6 +83,8 @@ def list_entries(
         Default: manifest.csv in each folder of `paths` and beside each single file, where there is one.
     pattern : str, optional
         Such as "{subject}_{site}_{visit}", for what the manifest leaves empty.
+    skipped : list of str, optional
+        Takes a line for each subfolder that could not be opened.
 
     Returns
     -------
@@ -79,33 +96,50 @@ def list_entries(
     Raises
     ------
     TrichoscanError
-        For a missing folder, a folder without photos, a bad manifest or a bad pattern.
+        For a missing folder, a folder without photos, a bad manifest, a bad pattern, or a row for a frame
+        that a file does not have.
     """
     for path in paths:
         if not path.exists():
             raise TrichoscanError(f"{path}: no such file or folder: check the path")
     expression = None if pattern is None else _pattern_expression(pattern)
     rows = {
-        _absolute(entry.path): entry for file in _manifests(paths, manifest) for entry in read_manifest(file)
+        (_absolute(entry.path), entry.frame): entry
+        for file in _manifests(paths, manifest)
+        for entry in read_manifest(file)
     }
     root = _common_root(paths)
-    entries, unmatched = [], []
+    entries: list[Entry] = []
+    unmatched: list[Path] = []
     folders = [_absolute(path) for path in paths if path.is_dir()]
-    named = [row.path for key, row in rows.items() if any(key.is_relative_to(folder) for folder in folders)]
-    for path in find_photos([*paths, *named]):
-        image = Path(os.path.relpath(_absolute(path), root)).as_posix()
-        row = rows.get(_absolute(path), Entry(path, image))
-        given = {name: text for name in TEXT_COLUMNS if (text := getattr(row, name))}
-        fields = {} if expression is None else _fields_of_name(expression, path.stem)
-        if fields is None and not given:
-            unmatched.append(path)
-        text = (fields or {}) | given
-        entries.append(Entry(path, image, **text, um_per_px=row.um_per_px, target=row.target))
+    named = [row.path for (key, _), row in rows.items() if any(key.is_relative_to(f) for f in folders)]
+    for path in find_photos([*paths, *named], skipped):
+        key, image = _absolute(path), Path(os.path.relpath(_absolute(path), root)).as_posix()
+        frames = count_frames(path) if MAY_HOLD_FRAMES.fullmatch(path.suffix) else 1
+        for frame in range(1, frames + 1):
+            row = rows.get((key, frame)) or rows.get((key, 0)) or Entry(path, image)
+            entry = _with_name(row, path, image, expression)
+            if entry is None:
+                unmatched.append(path)
+                entry = replace(row, path=path, image=image)
+            if frames > 1:
+                entry = replace(entry, image=f"{image}#{frame:0{len(str(frames))}d}", frame=frame)
+            entries.append(entry)
     if not entries:
         raise TrichoscanError(
             f"{paths[0] if paths else '.'}: no photo found (JPEG, PNG, TIFF): check the folder"
         )
-    return sorted(entries, key=lambda entry: entry.image), unmatched
+    return sorted(entries, key=lambda entry: entry.image), list(dict.fromkeys(unmatched))
+
+
+def _with_name(row: Entry, path: Path, image: str, expression: re.Pattern[str] | None) -> Entry | None:
+    """What a row tells of a photo and, where it is silent, its name; None where neither tells a text."""
+    given = {name: text for name in TEXT_COLUMNS if (text := getattr(row, name))}
+    fields = {} if expression is None else _fields_of_name(expression, path.stem)
+    if fields is None and not given:
+        return None
+    text = (fields or {}) | given
+    return Entry(path, image, **text, um_per_px=row.um_per_px, target=row.target)
 
 
 def read_manifest(path: Path) -> list[Entry]:
@@ -133,7 +167,7 @@ def read_manifest(path: Path) -> list[Entry]:
     header, rows, separator = _read_table(path)
     entries: list[Entry] = []
     problems: list[str] = []
-    first_row_of: dict[Path, int] = {}
+    first_row_of: dict[tuple[Path, int], int] = {}
     for number, cells in rows:
         if len(cells) > len(header) and any(cells[len(header) :]):
             problems.append(
@@ -145,7 +179,7 @@ def read_manifest(path: Path) -> list[Entry]:
         problems += [f"row {number}: {problem}" for problem in found]
         if entry is None:
             continue
-        key = _absolute(entry.path)
+        key = _absolute(entry.path), entry.frame
         if key in first_row_of:
             problems.append(
                 f"row {number}: {entry.image!r} is already in row {first_row_of[key]}: keep one of the two"
@@ -199,12 +233,12 @@ def _parse_row(
     name = row.get("image", "")
     if not name:
         return None, ["no image: name the photo or delete the row"]
-    path = folder / name
-    if not path.is_file() and "\\" in name:
-        path = folder / name.replace("\\", "/")
+    path, frame = _named_photo(folder, name)
     problems = []
-    if not path.is_file():
+    if not _is_file(path):
         problems.append(f"no photo {name!r} beside the manifest: correct the name or delete the row")
+    elif frame > 1 and frame > count_frames(path):
+        problems.append(f"{name!r}: the file has no such frame: correct the number, from 1")
     numbers: dict[str, float] = {}
     for column in ("um_per_px", *TARGET_COLUMNS):
         cell = row.get(column, "")
@@ -221,7 +255,25 @@ def _parse_row(
     circle = [numbers[column] for column in TARGET_COLUMNS if column in numbers]
     target = TargetArea(*circle) if len(circle) == len(TARGET_COLUMNS) else None
     text = {column: row.get(column, "") for column in TEXT_COLUMNS}
-    return Entry(path, name, **text, um_per_px=numbers.get("um_per_px"), target=target), problems
+    return Entry(path, name, **text, um_per_px=numbers.get("um_per_px"), target=target, frame=frame), problems
+
+
+def _named_photo(folder: Path, name: str) -> tuple[Path, int]:
+    """File that a manifest's cell names, and its frame; 0 for none."""
+    path = folder / name
+    if not _is_file(path) and "\\" in name:
+        name = name.replace("\\", "/")
+        path = folder / name
+    if not _is_file(path) and (found := FRAME.fullmatch(name)) and int(found[2]):
+        return folder / found[1], int(found[2])
+    return path, 0
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # too long a name, or one with a null byte
+        return False
 
 
 def _number(text: str) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,7 +15,9 @@ from trichoscan.photo.calibrate import calibrate
 from trichoscan.photo.read import read_photo
 from trichoscan.pipeline import analyze
 from trichoscan.records import TrichoscanError
+from trichoscan.report.hide import hide_burnt_in
 from trichoscan.report.overlay import draw_overlay
+from trichoscan.report.picture import shrink
 from trichoscan.study import columns, store
 from trichoscan.study.geometry import feature_collection
 from trichoscan.study.kept import save_analysis
@@ -86,7 +89,7 @@ def process_photo(
     entry, name = job
     made_from = _made_from(entry, settings, weights, device)
     earlier = store.read_part(out, entry.image) or {"made_from": {}, "cells": {}}
-    files = [out / "geometry" / f"{name}.geojson", out / "overlays" / f"{name}.jpg"]
+    files = store.photo_files(out, name)
     stored = store.part_files(out, earlier["cells"])
     analysis_file = store.analysis_path(out, entry.image)
     if (
@@ -119,13 +122,17 @@ def _measure(
     entry: Entry, name: str, out: Path, settings: Settings, weights: Weights, device: str
 ) -> tuple[dict[str, str], list[list[str]]]:
     photo = calibrate(
-        read_photo(entry.path), manifest_um_per_px=entry.um_per_px, option_um_per_px=settings.um_per_px
+        read_photo(entry.path, entry.frame),
+        manifest_um_per_px=entry.um_per_px,
+        option_um_per_px=settings.um_per_px,
     )
     analysis = analyze(photo, weights, target=entry.target, device=device)
-    store.write_json(out / "geometry" / f"{name}.geojson", feature_collection(analysis))
+    geometry_file, overlay_file, picture_file = store.photo_files(out, name)
+    store.write_json(geometry_file, feature_collection(analysis))
     save_analysis(store.analysis_path(out, entry.image), analysis)
-    overlay = draw_overlay(photo.pixels, analysis, settings.vellus_below_um)
-    store.write_overlay(out / "overlays" / f"{name}.jpg", overlay)
+    shown = hide_burnt_in(photo.pixels, analysis.quality)
+    store.write_overlay(overlay_file, draw_overlay(shown, analysis, settings.vellus_below_um))
+    store.write_overlay(picture_file, shrink(shown))
     return (
         columns.measured_cells(analysis, name, settings.vellus_below_um, settings.intermediate_below_um),
         columns.hair_rows(analysis, settings.vellus_below_um),
@@ -134,11 +141,11 @@ def _measure(
 
 def _made_from(entry: Entry, settings: Settings, weights: Weights, device: str) -> dict[str, Any]:
     """All that the rows of a photo depend on."""
-    try:
-        with entry.path.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        sha256 = ""
+    sha256 = ""
+    with suppress(OSError):
+        if entry.path.is_file():  # opening a pipe would wait for ever
+            with entry.path.open("rb") as file:
+                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     return {
         "sha256": sha256,
         "um_per_px": entry.um_per_px if entry.um_per_px is not None else settings.um_per_px,

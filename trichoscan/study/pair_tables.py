@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from trichoscan.records import TrichoscanError
-from trichoscan.study import store
+from trichoscan.study import reviewed, store
 from trichoscan.study.columns import HAIR_COLUMNS, MATCH_COLUMNS, PAIR_COLUMNS, text_cell
 from trichoscan.study.pairs import SIDES, pair_part_path, read_pair_part
 from trichoscan.study.visits import Pair
@@ -87,10 +87,11 @@ def write_pair_tables(out: Path, pairs: Sequence[Pair], found: FoundAgain) -> No
         for name in ("pairs.csv", "matches.csv"):
             (out / name).unlink(missing_ok=True)
         return
-    store.write_table(
-        out / "pairs.csv", PAIR_COLUMNS, (_pair_row(pair, part) for pair, part in _parts(out, pairs))
-    )
-    store.write_table(out / "matches.csv", MATCH_COLUMNS, _match_rows(out, pairs, found))
+    rows = (_pair_row(pair, part) for pair, part in _parts(out, pairs))
+    store.write_table(out / "pairs.csv", reviewed.PAIR_TABLE, reviewed.pair_rows(out, rows))
+    again = reviewed.found_ids([text_cell(image), *row] for image, some in found.rows.items() for row in some)
+    matches = reviewed.match_rows(out, _match_rows(out, pairs, found), again)
+    store.write_table(out / "matches.csv", reviewed.MATCH_TABLE, matches)
 
 
 def _pair_row(pair: Pair, part: dict[str, Any]) -> list[str]:

@@ -20,6 +20,7 @@ from trichoscan.match.rows import alignment_json, alignment_row, match_rows, pai
 from trichoscan.photo.read import read_photo
 from trichoscan.pipeline import Comparison, compare
 from trichoscan.records import Analysis, Change, Hair, Pairing, TrichoscanError
+from trichoscan.report.hide import hide_burnt_in
 from trichoscan.report.pair_overlay import draw_pair
 from trichoscan.response.cohort import visit_change
 from trichoscan.response.rows import change_row, refused_row
@@ -111,7 +112,7 @@ def process_pair(pair: Pair, out: Path, vellus_below_um: float) -> PairOutcome:
     try:
         part = _compared(pair, out, vellus_below_um)
     except TrichoscanError as error:
-        part = failed_part(str(error))
+        part = failed_part(_by_image(str(error), pair))
     except OSError:
         raise  # RESULTS cannot be written
     except Exception as error:
@@ -121,6 +122,13 @@ def process_pair(pair: Pair, out: Path, vellus_below_um: float) -> PairOutcome:
     with store.whole_file(pair_part_path(out, pair.pair_id)) as temporary:
         temporary.write_text(json.dumps(part), encoding="utf-8")
     return PairOutcome(pair.pair_id, part["cells"]["status"], False)
+
+
+def _by_image(reason: str, pair: Pair) -> str:
+    """The reason with photos named as in the results, not by their paths."""
+    for entry in (pair.baseline, pair.followup):
+        reason = reason.replace(str(entry.path), entry.image) if entry is not None else reason
+    return reason
 
 
 def failed_part(reason: str) -> dict[str, Any]:
@@ -142,13 +150,17 @@ def _compared(pair: Pair, out: Path, vellus_below_um: float) -> dict[str, Any]:
     baseline, followup = (
         load_analysis(store.analysis_path(out, entry.image)) for entry in (pair.baseline, pair.followup)
     )
-    found = compare(baseline, followup, days=pair.days, vellus_below_um=vellus_below_um)
+    entries = pair.baseline, pair.followup
+    first, second = (read_photo(entry.path, entry.frame).pixels for entry in entries)
+    found = compare(
+        baseline, followup, days=pair.days, vellus_below_um=vellus_below_um, pixels=(first, second)
+    )
     alignment_file, overlay_file = pair_files(out, pair.pair_id)
     store.write_json(alignment_file, alignment_json(found.alignment, baseline.counting_mask.shape))
     if found.pairing is None or found.change is None:
         return _bare(_cells(found))
-    pixels = [read_photo(entry.path).pixels for entry in (pair.baseline, pair.followup)]
-    picture = draw_pair(pixels[0], pixels[1], found.pairing, followup.um_per_px)
+    shown = hide_burnt_in(first, baseline.quality), hide_burnt_in(second, followup.quality)
+    picture = draw_pair(*shown, found.pairing, found.change.fates)
     store.write_overlay(overlay_file, picture)
     return {
         "cells": _cells(found),

@@ -13,8 +13,10 @@ import csv
 import hashlib
 import json
 import os
+import re
 import secrets
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -25,7 +27,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trichoscan.records import TrichoscanError
-from trichoscan.study.columns import HAIR_COLUMNS, IMAGE_COLUMNS, text_cell
+from trichoscan.study import reviewed
+from trichoscan.study.columns import IMAGE_COLUMNS, text_cell
 from trichoscan.study.manifest import TEXT_COLUMNS, Entry
 
 PARTS = ".parts"
@@ -39,6 +42,11 @@ RESULT_NAMES = (
     "geometry",
     "overlays",
     "pairs",
+    "report.html",
+    "report.pdf",
+    "report",
+    "review.sqlite",
+    "audit.csv",
 )
 JPEG_QUALITY = 88
 LONGEST_STEM_BYTES = 180
@@ -55,9 +63,10 @@ def file_names(images: Sequence[str]) -> list[str]:
     are added where it was cut and where two photos share one (also where only upper and lower case
     differ, which some file systems do not tell apart).
     """
-    stems = [Path(text_cell(image)).stem for image in images]
+    # A frame's number, "visit1.dcm#2", becomes part of the stem.
+    stems = [Path(re.sub(r"(\.[^./#]*)#(\d+)$", r"-\2\1", text_cell(image))).stem for image in images]
     folded = [stem.casefold() for stem in stems]
-    shared = {stem for stem in folded if folded.count(stem) > 1} if len(set(folded)) < len(folded) else set()
+    shared = {stem for stem, times in Counter(folded).items() if times > 1}
     names = []
     for image, stem, fold in zip(images, stems, folded, strict=True):
         short = stem.encode()[:LONGEST_STEM_BYTES].decode(errors="ignore")
@@ -123,11 +132,19 @@ def read_part(out: Path, image: str) -> dict[str, Any] | None:
 
 
 def part_files(out: Path, cells: Mapping[str, str]) -> list[Path]:
-    """Geometry and overlay that belong to the cells of one photo; none for a failed photo."""
+    """Files that belong to the cells of one photo, see `photo_files`; none for a failed photo."""
     if not cells.get("geometry"):
         return []
-    name = Path(cells["geometry"]).name
-    return [out / "geometry" / name, out / "overlays" / f"{name.removesuffix('.geojson')}.jpg"]
+    return photo_files(out, Path(cells["geometry"]).name.removesuffix(".geojson"))
+
+
+def photo_files(out: Path, name: str) -> list[Path]:
+    """Geometry, overlay and the bare picture for the report of the photo with this stem."""
+    return [
+        out / "geometry" / f"{name}.geojson",
+        out / "overlays" / f"{name}.jpg",
+        out / PARTS / "pictures" / f"{name}.jpg",
+    ]
 
 
 def analysis_path(out: Path, image: str) -> Path:
@@ -140,6 +157,8 @@ def write_tables(
 ) -> None:
     """Put images.csv and hairs.csv together from the parts of `entries`, one photo in memory at a time.
 
+    What was reviewed stands beside what was measured; see `study.reviewed`.
+
     Parameters
     ----------
     out : Path
@@ -150,13 +169,15 @@ def write_tables(
         Cells of hairs.csv after `image` of the hairs that matching found on an image, put after its own.
     """
     more = found_again or {}
-    write_table(out / "images.csv", IMAGE_COLUMNS, (_image_row(*pair) for pair in _parts(out, entries)))
+    rows = (_image_row(*pair) for pair in _parts(out, entries))
+    write_table(out / "images.csv", reviewed.IMAGE_TABLE, reviewed.image_rows(out, rows))
+    images = [text_cell(entry.image) for entry in entries]
     hairs = (
         [text_cell(e.image), *row]
         for e, part in _parts(out, entries)
         for row in (*part["hairs"], *more.get(e.image, ()))
     )
-    write_table(out / "hairs.csv", HAIR_COLUMNS, hairs)
+    write_table(out / "hairs.csv", reviewed.HAIR_TABLE, reviewed.hair_rows(out, images, hairs))
 
 
 def _image_row(entry: Entry, part: Mapping[str, Any]) -> list[str]:
@@ -201,6 +222,23 @@ def write_run(out: Path, run: Mapping[str, Any]) -> None:
         temporary.write_text(json.dumps(run, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
+def write_places(out: Path, places: Mapping[str, Path]) -> None:
+    """Keep where the photos lie, for review: relative to RESULTS, so that both can be moved together."""
+    rows = {
+        text_cell(image): [os.path.relpath(path, out), str(path.resolve())] for image, path in places.items()
+    }
+    write_json(out / PARTS / "review" / "places.json", rows)
+
+
+def read_places(out: Path) -> dict[str, list[Path]]:
+    """Where each photo of the run may lie, by its name in images.csv; empty where it was not kept."""
+    try:
+        places = json.loads((out / PARTS / "review" / "places.json").read_text(encoding="utf-8"))
+        return {image: [out / near, Path(far)] for image, (near, far) in places.items()}
+    except (OSError, ValueError):
+        return {}
+
+
 def prepare(out: Path, inputs: Iterable[Path]) -> None:
     """Make RESULTS, or make sure that what stands there is ours, and sweep what crashed runs left.
 
@@ -237,7 +275,8 @@ def _sweep(out: Path) -> None:
     """Delete temporary files that no run can still be writing."""
     parts, overlays = out / PARTS, out / "overlays"
     for folder in (
-        out, parts, parts / "pairs", out / "geometry", out / "pairs", overlays, overlays / "pairs"
+        out, parts, parts / "pairs", parts / "pictures", parts / "review", out / "report",
+        out / "geometry", out / "pairs", overlays, overlays / "pairs",
     ):  # fmt: skip
         for path in folder.glob(f"{TEMPORARY_START}*.tmp"):
             with suppress(OSError):

@@ -1,0 +1,133 @@
+"""report.html and its pages, from what a run left in RESULTS."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from trichoscan.records import TrichoscanError
+from trichoscan.report.page import FOLDER, GENERATOR, report_pages
+from trichoscan.report.results import Results, Row, plain
+from trichoscan.study import store
+from trichoscan.study.pairs import pair_files
+
+
+def write_report(out: Path, *, pdf: bool = False) -> list[Path]:
+    """Write report.html, the pages beside it, and on demand all of them as PDF.
+
+    Parameters
+    ----------
+    out : Path
+        RESULTS of a finished run.
+    pdf : bool
+        Needs the extra ``pdf``.
+
+    Returns
+    -------
+    list of Path
+        What was written, report.html (or report.pdf) last. Pages of earlier runs are deleted.
+
+    Raises
+    ------
+    TrichoscanError
+        `out` holds no results, or a file of theirs is gone; weasyprint is missing.
+    """
+    results = read_results(out)
+    written = []
+    for path, text in report_pages(results):
+        with store.whole_file(out / path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+        written.append(out / path)
+    _remove_pages(out, written)
+    return _write_pdfs(out, results) if pdf else written
+
+
+def _write_pdfs(out: Path, results: Results) -> list[Path]:
+    from trichoscan.report.pdf import to_pdf
+
+    written = []
+    for path, text in report_pages(results, printed=True):
+        file = (out / path).with_suffix(".pdf")
+        with store.whole_file(file) as temporary:
+            temporary.write_bytes(to_pdf(text))
+        written.append(file)
+    return written
+
+
+def _remove_pages(out: Path, keep: Sequence[Path]) -> None:
+    """Delete pages of earlier runs, and PDFs, which would no longer say what the tables say."""
+    for page in sorted((out / FOLDER).glob("*.html")):
+        if page not in keep and GENERATOR.encode() in page.read_bytes()[:2000]:
+            page.unlink()
+            page.with_suffix(".pdf").unlink(missing_ok=True)
+    for page in keep:
+        page.with_suffix(".pdf").unlink(missing_ok=True)
+
+
+def read_results(out: Path) -> Results:
+    """Tables of RESULTS, and its files when they are asked for."""
+    for name in ("images.csv", "hairs.csv", "run.json"):
+        if not (out / name).is_file():
+            raise TrichoscanError(f"{out}: no {name}: give a folder that 'trichoscan analyze' wrote")
+    hairs, matches = _Lots(out / "hairs.csv", "image"), _Lots(out / "matches.csv", "pair_id")
+    return Results(
+        images=tuple(_rows(out / "images.csv")),
+        pairs=tuple(_rows(out / "pairs.csv")),
+        cohort=tuple(_rows(out / "cohort.csv")),
+        run=json.loads((out / "run.json").read_text(encoding="utf-8")),
+        hairs_of=hairs.rows,
+        matches_of=matches.rows,
+        geometry_of=partial(_geometry, out),
+        picture_of=partial(_picture, out),
+        alignment_of=partial(_alignment, out),
+    )
+
+
+class _Lots:
+    """Rows of a table by one of its columns, kept as bare cells: a study has many thousand hairs."""
+
+    def __init__(self, file: Path, column: str) -> None:
+        self.header: list[str] = []
+        self.cells: dict[str, list[list[str]]] = defaultdict(list)
+        if file.is_file():
+            with file.open(encoding="utf-8", newline="") as opened:
+                table = csv.reader(opened)
+                self.header = next(table)
+                at = self.header.index(column)
+                for row in table:
+                    self.cells[row[at]].append(row)
+
+    def rows(self, name: str) -> list[Row]:
+        return [dict(zip(self.header, cells, strict=True)) for cells in self.cells.get(name, [])]
+
+
+def _rows(file: Path) -> Iterator[Row]:
+    if file.is_file():
+        with file.open(encoding="utf-8", newline="") as opened:
+            yield from csv.DictReader(opened)
+
+
+def _geometry(out: Path, row: Row) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(_read(store.part_files(out, row)[0]))
+    return found
+
+
+def _picture(out: Path, row: Row) -> bytes:
+    return _read(store.part_files(out, row)[2])
+
+
+def _alignment(out: Path, pair_id: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(_read(pair_files(out, plain(pair_id))[0]))
+    return found
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError:
+        raise TrichoscanError(f"{file}: gone: run 'trichoscan analyze' on the photos again") from None
