@@ -72,18 +72,18 @@ def export_weights(
         "split": split,
     }
     _write_config(folder, stored)
-    real, drawn = (
-        try_photos(some, load_weights(folder, unproven=True), config.device)
-        for some in (_real_validation(config, split), _drawn_validation(config))
-    )
+    weights = load_weights(folder)
+    real = try_photos(_real_validation(config, split), weights, config.device)
+    drawn = try_photos(_drawn_validation(config), weights, config.device)
     fitted = fit_confidence([*real, *drawn])
-    least = choose_least_confidence(real or drawn, fitted)
+    judged = real or drawn
+    least = choose_least_confidence(judged, fitted)
     stored["thresholds"] = DEFAULT_THRESHOLDS | fitted | {"confidence": least}
-    stored["count_cv"] = count_cv(real or drawn, fitted, least)
-    stored["validation"] = _summary(real or drawn, fitted, least)
+    stored["count_cv"] = count_cv(judged, fitted, least)
+    stored["validation"] = _summary(judged, fitted, least)
     stored["validation_phantoms"] = _summary(drawn, fitted, least)
     _write_config(folder, stored)
-    _write_golden(folder, load_weights(folder))
+    _write_golden(folder, weights)
     (folder / "CARD.md").write_text(_card(stored))
     log(f"{folder}: " + json.dumps(stored["validation"]))
     return folder

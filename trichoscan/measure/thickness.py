@@ -106,12 +106,10 @@ def _fit(sections: Sections) -> Edges:
     apart, touched = np.flatnonzero(sections.lone), np.flatnonzero(~sections.lone)
     known = sections.take(apart if apart.size >= FEWEST_FOR_LENS else np.arange(sections.hair.size))
     lens = find_lens(known.profiles, known.left_px, known.right_px, known.away)
-    fits = [_fit_some(sections.take(index), lens) for index in (apart, touched) if index.size]
-    usual = _usual_contrast([sections.take(index) for index in (apart, touched) if index.size], lens, fits)
-    last = [
-        _fit_again(sections.take(index), lens, fit, usual)
-        for index, fit in zip([index for index in (apart, touched) if index.size], fits, strict=True)
-    ]
+    groups = [sections.take(index) for index in (apart, touched) if index.size]
+    fits = [_fit_some(group, lens) for group in groups]
+    usual = _usual_contrast(groups, lens, fits)
+    last = [_fit_again(group, lens, fit, usual) for group, fit in zip(groups, fits, strict=True)]
     return joined(last, np.argsort(np.concatenate([apart, touched])), PARAMETERS)
 
 

@@ -30,7 +30,8 @@ def pair_key(part: dict[str, Any]) -> list[Any]:
 def links_of(slots: Slots, ids: Sequence[Sequence[int]]) -> Links:
     """What a person said of a pair's hairs, by their index among those that stand."""
     at = [{number: index for index, number in enumerate(some)} for some in ids]
-    same, alone = [], ([], [])  # type: ignore[var-annotated]
+    same: list[tuple[int, int]] = []
+    alone: tuple[list[int], list[int]] = [], []
     for name, said in slots.items():
         if not name.startswith("link/"):
             continue

@@ -16,6 +16,13 @@ export function el(name, properties = {}, ...children) {
 
 export const byId = (id) => document.getElementById(id);
 
+/** Name of what is shown, in the window's title and after the way back, and who looks. */
+export function entitle(shown, user) {
+  document.title = `${shown} – trichoscan review`;
+  byId("crumbs").replaceChildren(el("a", { href: "#/" }, "Worklist"), " / ", el("span", {}, shown));
+  byId("who").textContent = user;
+}
+
 /** Line at the top, read out by screen readers; `kind` is "good", "bad" or "". */
 export function notice(text, kind = "") {
   const line = byId("notice");

@@ -1,7 +1,8 @@
 // Two visits side by side: which hair is which, what was lost, what is new.
 
-import { ask, tell } from "./api.js";
-import { byId, el, notice } from "./dom.js";
+import { ask } from "./api.js";
+import { correct } from "./correct.js";
+import { el, entitle, notice } from "./dom.js";
 import { useKeys } from "./keys.js";
 import { figures, history, signing, signOff } from "./panel.js";
 import { box, hairAt, loadPicture, Viewer } from "./viewer.js";
@@ -35,9 +36,7 @@ export class PairView {
     this.pair = await ask(this.address);
     main.replaceChildren(this.layout());
     const shown = this.pair.pair_id.replace("__", " → ");
-    document.title = `${shown} – trichoscan review`;
-    byId("crumbs").replaceChildren(el("a", { href: "#/" }, "Worklist"), " / ", el("span", {}, shown));
-    byId("who").textContent = this.pair.user;
+    entitle(shown, this.pair.user);
     this.viewers = this.canvases.map(
       (canvas, side) =>
         new Viewer(canvas, {
@@ -247,19 +246,8 @@ export class PairView {
   }
 
   async act(request) {
-    if (this.busy) return;
-    this.busy = true;
-    notice("…");
-    try {
-      this.pair = await tell(this.address, { ...request, version: this.pair.version });
-      notice(this.pair.history[0]?.words ?? "", "good");
-    } catch (error) {
-      notice(error.message, "bad");
-      if (error.status === 409) this.pair = await ask(this.address);
-    } finally {
-      this.busy = false;
-      this.fill();
-    }
+    if (!this.busy) notice("…");
+    await correct(this, "pair", request);
   }
 
   async refresh(event) {

@@ -1,7 +1,8 @@
 // One photo: look at its hairs, correct them, sign it off.
 
-import { ask, tell } from "./api.js";
-import { byId, el, notice } from "./dom.js";
+import { ask } from "./api.js";
+import { correct } from "./correct.js";
+import { el, entitle, notice } from "./dom.js";
 import { useKeys } from "./keys.js";
 import { Drawing } from "./drawing.js";
 import { paintPhoto } from "./paint.js";
@@ -33,9 +34,7 @@ export class PhotoView {
       paint: (context, viewer) => paintPhoto(context, viewer, this),
       changed: (viewer) => (this.zoomText.textContent = `${Math.round(viewer.scale * 100)} %`),
     });
-    document.title = `${this.photo.image} – trichoscan review`;
-    byId("crumbs").replaceChildren(el("a", { href: "#/" }, "Worklist"), " / ", el("span", {}, this.photo.image));
-    byId("who").textContent = this.photo.user;
+    entitle(this.photo.image, this.photo.user);
     useKeys(this.keys());
     this.fill();
     const picture = await loadPicture(`${this.address}/picture.jpg`);
@@ -293,21 +292,11 @@ export class PhotoView {
 
   /** Ask the server; what stands afterwards is shown. */
   async act(request, chooseAfter = null) {
-    if (this.busy) return;
-    this.busy = true;
-    try {
-      const flags = this.photo.pairs;
-      this.photo = await tell(this.address, { ...request, version: this.photo.version });
+    const flags = this.photo.pairs;
+    await correct(this, "photo", request, () => {
       this.photo.pairs ??= flags;
-      notice(this.photo.history[0]?.words ?? "", "good");
       if (chooseAfter) this.choose(chooseAfter.filter((id) => this.find(id)), chooseAfter.length > 0);
-    } catch (error) {
-      notice(error.message, "bad");
-      if (error.status === 409) this.photo = await ask(this.address);
-    } finally {
-      this.busy = false;
-      this.fill();
-    }
+    });
   }
 
   newest() {
