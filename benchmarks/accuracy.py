@@ -43,6 +43,7 @@ ROWS = {
     "interval_holds_percent": ("interval holds hand count %", "{:.0f}"),
     "units_right_percent": ("hairs per unit right %", "{:.0f}"),
     "calibration_error": ("calibration error", "{:.3f}"),
+    "tip_calibration_error": ("calibration error of tips", "{:.3f}"),
     "false_hairs_without_hair": ("false hairs a photo without hair", "{:.1f}"),
     "root_error_median_um": ("root error um", "{:.0f}"),
     "angle_error_median_deg": ("angle error deg", "{:.1f}"),

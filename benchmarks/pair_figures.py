@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from trichoscan.match.rows import REPORTED
-from trichoscan.records import Alignment, Analysis, Pairing
+from trichoscan.records import Alignment, Analysis, Change, Pairing
 
 Floats = NDArray[np.float64]
 Names = list[int]
@@ -85,8 +85,8 @@ class Judged:
     chances: tuple[tuple[str, float, bool], ...]
 
 
-def judge(baseline: Analysis, followup: Analysis, pairing: Pairing, truth: Truth) -> Judged:
-    """Hold a pairing against the truth."""
+def judge(baseline: Analysis, followup: Analysis, pairing: Pairing, change: Change, truth: Truth) -> Judged:
+    """Hold a pairing and the change of its counts against the truth."""
     names = truth.name(pairing)
     detected = len(baseline.hairs), len(followup.hairs)
     alone = [set(n[:d]) - {NOBODY} for n, d in zip(names, detected, strict=True)]
@@ -112,8 +112,7 @@ def judge(baseline: Analysis, followup: Analysis, pairing: Pairing, truth: Truth
     mask = pairing.alignment.overlap_mask
     count = _count(mask, truth.before_px)
     true = _count(mask, truth.after_px) - count
-    signs = {"new": 1.0, "lost": -1.0}
-    estimate = sum(m.probability * signs.get(m.kind, 0.0) for m in pairing.matches)
+    estimate = change.counts["new_hairs"].value - change.counts["lost_hairs"].value
     scale = 100 / max(count, 1)
     return Judged(
         map_error_um=map_error_um(pairing.alignment, truth),

@@ -12,6 +12,7 @@ sites among hand-drawn constellations.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import sys
 import time
@@ -30,13 +31,12 @@ from pluck import Plucked, pluck, still
 from tables import into_page, markdown
 
 from trichoscan.learn.twins import find_twins
-from trichoscan.match.pair import pair
 from trichoscan.match.register import register
 from trichoscan.phantom.draw import Phantom, draw_phantom, photograph
 from trichoscan.phantom.pairs import map_points
 from trichoscan.phantom.scalp import TrueHair
 from trichoscan.phantom.visits import follow_up
-from trichoscan.pipeline import analyze
+from trichoscan.pipeline import analyze, compare
 from trichoscan.records import Analysis, Hair, Pairing, Photo
 from trichoscan.segment.infer import Weights, load_weights
 
@@ -55,18 +55,17 @@ STYLES = ("plain", "clipped")
 
 
 def figures_of(cases: Iterator[Case]) -> Figures:
-    """Register, match and judge each pair; seconds of both beside."""
+    """Compare and judge each pair; seconds of comparing beside."""
     judged: list[Judged] = []
     refused, seconds = 0, []
     for baseline, followup, truth, pixels in cases:
         start = time.process_time()
-        alignment = register(baseline, followup)
-        pairing = pair(baseline, followup, alignment, pixels) if alignment.accepted else None
+        found = compare(baseline, followup, pixels=pixels)
         seconds.append(time.process_time() - start)
-        if pairing is None:
+        if found.pairing is None or found.change is None:
             refused += 1
         else:
-            judged.append(judge(baseline, followup, pairing, truth))
+            judged.append(judge(baseline, followup, found.pairing, found.change, truth))
     return summary(judged, refused) | {"cpu_s_per_pair": round(float(np.mean(seconds or [0])), 2)}
 
 
@@ -76,7 +75,7 @@ def plucked_cases(photos: dict[str, Analysis], fdu: Path, weights: Weights) -> I
         lines = [hair.path_px for hair in hand_drawn(fdu, stem)]
         rng = np.random.default_rng(SEED + number)
         plucked = pluck(pixels_of(fdu, stem), [p[[0, -1]] for p in lines], FDU_UM_PER_PX, rng)
-        after = analyze(Photo(plucked.pixels, plucked.view.um_per_px, "manifest"), weights, device="cpu")
+        after = analyzed(plucked.pixels, plucked.view.um_per_px, weights)
         forth, back = plucked_truths(before, after, plucked, np.array([p[0] for p in lines]))
         pixels = pixels_of(fdu, stem), plucked.pixels
         yield before, after, forth, pixels
@@ -142,17 +141,16 @@ def hand_drawn(fdu: Path, stem: str) -> tuple[Hair, ...]:
     return tuple(Hair(line, 0.9) for line in lines)
 
 
-def drawn_cases(number: int, weights: Weights) -> Iterator[Case]:
+def drawn_cases(number: int, weights: Weights, first_seed: int = SEED) -> Iterator[Case]:
     """Drawn photos of one scalp, hair cut, combed, lost and grown between them."""
     for k in range(number):
-        style, seed = STYLES[k % len(STYLES)], SEED + k
+        style, seed = STYLES[k % len(STYLES)], first_seed + k
         before = draw_phantom(seed, style, 1280, 1024, 5.5)
         later = follow_up(before.scalp, before.camera, seed, style)
         after = photograph(later.scalp, later.camera, style)
         pixels = np.ascontiguousarray(before.pixels), np.ascontiguousarray(after.pixels)
         one, other = (
-            analyze(Photo(image, p.um_per_px, "manifest"), weights, device="cpu")
-            for image, p in zip(pixels, (before, after), strict=True)
+            analyzed(image, p.um_per_px, weights) for image, p in zip(pixels, (before, after), strict=True)
         )
         yield one, other, drawn_truth(before, after), pixels
 
@@ -260,6 +258,20 @@ def stems_of(fdu: Path, weights: Weights, side: str, number: int) -> list[str]:
     return [stem for stem in stems if stem not in later][:number]
 
 
+def photos_of(fdu: Path, weights: Weights, side: str, number: int) -> dict[str, Analysis]:
+    """Photos of one side of the split, analysed."""
+    return {
+        stem: analyzed(pixels_of(fdu, stem), FDU_UM_PER_PX, weights)
+        for stem in stems_of(fdu, weights, side, number)
+    }
+
+
+def analyzed(pixels: Image, um_per_px: float, weights: Weights) -> Analysis:
+    """A photo measured; its own bytes stand for those of its file."""
+    sha256 = hashlib.sha256(pixels.tobytes()).hexdigest()
+    return analyze(Photo(pixels, um_per_px, "manifest", sha256=sha256), weights, device="cpu")
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -275,11 +287,7 @@ def main() -> None:
     weights = load_weights()
     figures: dict[str, Figures] = {}
     if chosen.fdu and chosen.number:
-        stems = stems_of(chosen.fdu, weights, chosen.side, chosen.number)
-        photos = {
-            s: analyze(Photo(pixels_of(chosen.fdu, s), FDU_UM_PER_PX, "manifest"), weights, device="cpu")
-            for s in stems
-        }
+        photos = photos_of(chosen.fdu, weights, chosen.side, chosen.number)
         figures["plucked"] = figures_of(plucked_cases(photos, chosen.fdu, weights))
         figures["different subjects"] = different(list(photos.values()), chosen.different)
     if chosen.drawn:

@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from ridge import is_installed, ridge_widths
 from tables import into_page, markdown
 
 from trichoscan.measure.stripe import AMOUNT, C0, LEFT, LOG_BLUR, PARAMETERS, RIGHT, SKIN, model, smoothing
@@ -27,6 +28,7 @@ from trichoscan.measure.thickness import SHADE_UM, measure_diameters
 from trichoscan.phantom.camera import Camera, draw_camera
 from trichoscan.phantom.draw import photograph
 from trichoscan.phantom.person import draw_person
+from trichoscan.phantom.render import Shaft, cover
 from trichoscan.phantom.scalp import Scalp, TrueHair
 from trichoscan.phantom.skin import grow_skin
 from trichoscan.phantom.style import DARK_SKIN_SRGB, SKIN_SRGB, draw_style, linear
@@ -46,6 +48,8 @@ CELL_UM = 1050.0
 """Distance of the hairs: each lies alone in its cell."""
 WIDTHS_UM = (20.0, 110.0)
 UM_PER_PX = (3.0, 10.0)
+MEASURED_PART = (0.15, 0.9)
+"""Root zone and tip are left out."""
 GAP_UM = (-20.0, 60.0)
 """Between the rims of a pair; below 0 one lies partly on the other."""
 HAIR_SRGB = {
@@ -113,11 +117,19 @@ def draw_scene(seed: int, pairs: bool = False, **camera_changes: object) -> Scen
     for hair in (hair for hair in hairs if hair.hair_id in seen):
         px = camera.to_px(hair.path_um)
         if np.all((px > 30) & (px < np.array(SIZE_PX) - 31)):
-            middle = np.linspace(0.15, 0.9, 200)
             kept.append(hair)
             paths.append(Hair(px[:: max(len(px) // 8, 1)] + rng.uniform(-2, 2, 2), 1.0))
-            widths.append(np.interp(middle, np.linspace(0, 1, len(hair.width_um)), hair.width_um).mean())
+            widths.append(painted_um(hair, px, camera.um_per_px))
     return Scene(photo.pixels, camera, colour, skin_name, np.array(widths), tuple(paths), tuple(kept))
+
+
+def painted_um(hair: TrueHair, path_px: Floats, um_per_px: float) -> float:
+    """Mean width of the measured part as it is painted, its ragged rims included: area over length."""
+    shaft = Shaft(path_px, hair.width_um / um_per_px, rough_px=hair.rough_um / um_per_px, seed=hair.seed)
+    area = cover([shaft], *SIZE_PX)
+    low, high = (share * float(np.hypot(*np.diff(path_px, axis=0).T).sum()) for share in MEASURED_PART)
+    middle = (area.along_px > low) & (area.along_px < high)
+    return float(area.share[middle].sum()) / (high - low) * um_per_px
 
 
 def _hairs(colour: str, half_um: Floats, rng: np.random.Generator) -> tuple[TrueHair, ...]:
@@ -150,6 +162,7 @@ def _hairs(colour: str, half_um: Floats, rng: np.random.Generator) -> tuple[True
                 bevel=0.0,
                 rough_um=rough * strength,
                 rim=min(rim * float(rng.uniform(0.5, 1.3)), 1.2),
+                seed=int(rng.integers(2**31)),
             )
         )
     return tuple(hairs)
@@ -165,7 +178,8 @@ def _paired(hairs: tuple[TrueHair, ...], rng: np.random.Generator) -> tuple[True
         away = (width + float(hair.width_um.mean())) / 2 + rng.uniform(*GAP_UM)
         beside = hair.path_um + across * away + chord * rng.uniform(-0.1, 0.1)
         even = hair.width_um * width / hair.width_um.mean()
-        both.append(replace(hair, hair_id=len(both), unit_id=len(both), path_um=beside, width_um=even))
+        own = {"hair_id": len(both), "unit_id": len(both), "seed": int(rng.integers(2**31))}
+        both.append(replace(hair, path_um=beside, width_um=even, **own))
     return tuple(both)
 
 
@@ -239,6 +253,13 @@ def _steepest_width(soft: NDArray[np.float32], path: Floats) -> float:
     return float(np.median(widths))
 
 
+def ridges(scene: Scene) -> tuple[Floats, Floats]:
+    """What the package ridge-detector says, told polarity and the range of the widths."""
+    dark = scene.colour in ("dark", "brown") or (scene.skin == "light skin" and scene.colour == "blond")
+    between = (WIDTHS_UM[0] / scene.camera.um_per_px, WIDTHS_UM[1] / scene.camera.um_per_px)
+    return ridge_widths(scene.pixels, [h.path_px for h in scene.hairs], between, dark), _no_errors(scene)
+
+
 def _lines(grey: NDArray[np.float32], path: Floats) -> tuple[Floats, Floats]:
     """Offsets (T,) and twelve lines (12, T) across the chord of a path."""
     t, lines = np.arange(-40, 40.1, 0.25), []
@@ -283,12 +304,14 @@ def bound_px(scene: Scene) -> Floats:
 
 
 OURS = "trichoscan"
+RIDGES, RIDGE_PHOTOS = "ridge-detector 0.1.4", 3
+"""A peer so slow that it sees so many of the photos only, of dark hair."""
 METHODS: dict[str, Measure] = {
     OURS: ours,
     "width at half maximum": half_maximum,
-    "steepest places (ridge detector)": steepest,
+    "steepest places": steepest,
     "distance transform on Otsu mask": otsu_distance,
-}
+} | ({RIDGES: ridges} if is_installed() else {})
 
 
 def measure(photos: int, pairs: bool = False) -> pd.DataFrame:
@@ -298,6 +321,10 @@ def measure(photos: int, pairs: bool = False) -> pd.DataFrame:
         scene = draw_scene(seed, pairs)
         bound = bound_px(scene)
         for name, method in METHODS.items() if not pairs else [(OURS, ours)]:
+            if name == RIDGES and (
+                scene.colour != "dark" or seed >= FIRST_SEED + RIDGE_PHOTOS * len(HAIR_SRGB)
+            ):
+                continue
             began = time.process_time()
             width, se = method(scene)
             columns = {

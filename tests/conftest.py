@@ -122,3 +122,17 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         yield driver
     finally:
         driver.quit()
+
+
+def barriers(browser: Any) -> list[str]:
+    """What axe-core finds on the open page that keeps people out; hairs drawn over photos are left out."""
+    from importlib import resources
+
+    axe = pytest.importorskip("axe_core_python", reason="no axe: pip install axe-core-python")
+    browser.execute_script(resources.files(axe).joinpath("axe.min.js").read_text(encoding="utf-8"))
+    found = browser.execute_async_script(
+        "const done = arguments[arguments.length - 1];"
+        "axe.run({exclude: [['svg.photo *']]}, {resultTypes: ['violations']})"
+        ".then((found) => done(found.violations), (error) => done([{id: String(error), nodes: []}]));"
+    )
+    return [f"{one['id']}: {[node['target'] for node in one['nodes'][:3]]}" for one in found]

@@ -67,7 +67,7 @@ def test_a_folder_of_phantoms_is_measured(reference: Path) -> None:
         for i in range(3)
         for folder, kind in (("geometry", "geojson"), ("overlays", "jpg"))
     }
-    assert files(reference) == expected | {*TABLES, "run.json", "report.html"}
+    assert files(reference) == expected | {*TABLES, "run.json", "report.html", "events.jsonl"}
     run = json.loads((reference / "run.json").read_text())
     assert set(run) == {"trichoscan", "weights", "parameters", "inputs", "machine"}
     assert set(run["inputs"]) == {row["image"] for row in measured}
@@ -130,7 +130,7 @@ def test_another_setting_measures_again(photos: Path, tmp_path: Path, reference:
     options = {"overwrite": {"overwrite": True}, "vellus": {"vellus_below_um": 40.0}, "version": {}}[change]
     assert analyze_folder([photos], out, um_per_px=5.5, **options).kept == 0
     left = {"geometry/photo_0.geojson", "overlays/photo_0.jpg", *TABLES, "run.json", "report.html"}
-    assert files(out) == left
+    assert files(out) == left | {"events.jsonl"}
 
 
 def test_a_photo_that_fails_has_a_row_and_the_run_goes_on(photos: Path, tmp_path: Path) -> None:
@@ -228,7 +228,7 @@ def test_a_run_stopped_within_a_photo_leaves_no_mixture(
             analyze_folder([photos], out, vellus_below_um=60.0)
     assert analyze_folder([photos], out).kept == 2
     assert tables(out) == tables(reference)
-    for name in files(reference) - {"run.json"}:
+    for name in files(reference) - {"events.jsonl"}:
         assert (out / name).read_bytes() == (reference / name).read_bytes(), name
 
 

@@ -231,6 +231,19 @@ def test_pairs_are_judged_against_their_truth() -> None:
     assert "| refused (true pairs) | 0 |" in pairs.table({"constellations": figures}, "some", "held_out")
 
 
+def test_what_is_overlooked_is_learned_from_pairs_of_known_truth() -> None:
+    """Without pixels; hairs harder to see are missed more often, half of them are among the doubtful ones."""
+    repeatability, pairs = load("repeatability"), load("pairs")
+    tally = repeatability.Tally()
+    for case in pairs.constellation_cases(4, pairs.Ranges(shift_share=0.1, missed=0.08, jitter_um=5.0)):
+        tally.add(case)
+    found = tally.fitted()
+    missed = repeatability.overlooked(np.array(tally.confidence), found)
+    assert missed.mean() == pytest.approx(np.mean(tally.missed), abs=0.03)
+    assert 0.25 < found.recovered < 0.75 and 0.0 < found.transient < 1.0
+    assert "missed" in tally.table()
+
+
 def test_a_hair_is_plucked_without_a_trace() -> None:
     pluck = load("pluck")
     rng = np.random.default_rng(0)

@@ -123,7 +123,7 @@ def straight(um_per_px=UM_PER_PX, mask=MASK, reason=""):
     grid = (SHAPE[0] // 64 + 2, SHAPE[1] // 64 + 2)
     return Alignment(
         np.array([[1.0, 0, 0], [0, 1, 0]]), np.zeros((*grid, 2)), np.full(grid, 0.5), 64.0, mask, um_per_px,
-        4.0, 60, -30.0, 0.999, reason,
+        4.0, 60, -30.0, 0.999, reason, None if um_per_px is None else AREA_CM2 * mask.sum() / MASK.sum(),
     )  # fmt: skip
 
 

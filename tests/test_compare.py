@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from click.testing import Result
 from typer.testing import CliRunner
 
 from trichoscan.cli import app
@@ -26,6 +27,14 @@ def photos(study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def compared(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
+    """RESULTS of before.jpg and after.jpg, and what was said."""
+    out = tmp_path_factory.mktemp("compared") / "out"
+    both = photos / "before.jpg", photos / "after.jpg"
+    return out, invoke("compare", *both, "-o", out, "--um-per-px", UM_PER_PX, "--days", 168)
+
+
 def pair_row(out: Path) -> dict[str, str]:
     with (out / "pairs.csv").open(encoding="utf-8", newline="") as file:
         (row,) = csv.DictReader(file)
@@ -36,9 +45,8 @@ def invoke(*arguments: object):
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
-def test_two_photos_are_compared_in_words_and_files(photos: Path, tmp_path: Path) -> None:
-    before, after, out = photos / "before.jpg", photos / "after.jpg", tmp_path / "out"
-    told = invoke("compare", before, after, "-o", out, "--um-per-px", UM_PER_PX, "--days", 168)
+def test_two_photos_are_compared_in_words_and_files(compared: tuple[Path, Result]) -> None:
+    out, told = compared
     assert told.exit_code == 0, told.output
     row = pair_row(out)
     assert (row["pair_id"], row["subject"], row["days"]) == ("before__after", "", "168")
@@ -47,7 +55,10 @@ def test_two_photos_are_compared_in_words_and_files(photos: Path, tmp_path: Path
     assert f"{row['response']}: {RESPONSES[row['response']]}" in told.stdout
     assert (out / "overlays" / "pairs" / f"{row['pair_id']}.jpg").is_file()
     assert not (out / "cohort.csv").exists()
-    bare = invoke("compare", before, after, "-o", tmp_path / "bare")
+
+
+def test_without_a_scale_no_um_and_no_density_is_told(photos: Path, tmp_path: Path) -> None:
+    bare = invoke("compare", photos / "before.jpg", photos / "after.jpg", "-o", tmp_path / "bare")
     assert bare.exit_code == 0, bare.output
     row = pair_row(tmp_path / "bare")
     assert "no_scale" in row["flags"].split()
@@ -58,7 +69,11 @@ def test_two_photos_are_compared_in_words_and_files(photos: Path, tmp_path: Path
     assert "no scale" in bare.stdout
 
 
-def test_photos_of_two_people_are_refused_with_the_reason(photos: Path, tmp_path: Path) -> None:
+def test_photos_of_two_people_are_refused_with_the_reason(
+    photos: Path, compared: tuple[Path, Result], tmp_path: Path
+) -> None:
+    """Into the same results: what was measured of the first photo is kept."""
+    shutil.copytree(compared[0], tmp_path / "out")
     two = photos / "before.jpg", photos / "other.jpg"
     told = invoke("compare", *two, "-o", tmp_path / "out", "--um-per-px", UM_PER_PX)
     assert told.exit_code == 1

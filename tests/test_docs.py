@@ -12,12 +12,20 @@ import typer
 
 import trichoscan
 from trichoscan.cli import app
-from trichoscan.measure import density, edges, lens, profiles, sections, thickness, units
+from trichoscan.measure import density, edges, lens, profiles, sections, thickness, units, visibility
 from trichoscan.photo import calibrate, quality, read, scale_bar
 from trichoscan.records import CHANGE_FLAGS, HAIR_FLAGS, PHOTO_FLAGS
 from trichoscan.response.cohort import COLUMNS as COHORT_COLUMNS
 from trichoscan.segment import infer
-from trichoscan.study.columns import HAIR_COLUMNS, IMAGE_COLUMNS, MATCH_COLUMNS, PAIR_COLUMNS
+from trichoscan.study.cohort import REVIEW_COHORT_COLUMNS
+from trichoscan.study.columns import (
+    CHANGES_HEADER,
+    HAIR_COLUMNS,
+    IDENTITIES_HEADER,
+    IMAGE_COLUMNS,
+    MATCH_COLUMNS,
+    PAIR_COLUMNS,
+)
 from trichoscan.study.reviewed import (
     REVIEW_HAIR_COLUMNS,
     REVIEW_IMAGE_COLUMNS,
@@ -25,7 +33,13 @@ from trichoscan.study.reviewed import (
     REVIEW_PAIR_COLUMNS,
 )
 
-REVIEW_COLUMNS = (*REVIEW_IMAGE_COLUMNS, *REVIEW_HAIR_COLUMNS, *REVIEW_PAIR_COLUMNS, *REVIEW_MATCH_COLUMNS)
+REVIEW_COLUMNS = (
+    *REVIEW_IMAGE_COLUMNS,
+    *REVIEW_HAIR_COLUMNS,
+    *REVIEW_PAIR_COLUMNS,
+    *REVIEW_MATCH_COLUMNS,
+    *REVIEW_COHORT_COLUMNS,
+)
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 FENCE = re.compile(r"^ *```(\w*)[^\n]*\n(.*?)^ *```", re.M | re.S)
@@ -33,6 +47,7 @@ PACKAGE = ROOT / "trichoscan"
 RAISES_PHOTO_FLAGS = (
     *(PACKAGE / "photo").glob("*.py"),
     PACKAGE / "pipeline.py",
+    PACKAGE / "measure" / "visibility.py",
     PACKAGE / "segment" / "infer.py",
 )
 RAISES_HAIR_FLAGS = (
@@ -68,6 +83,8 @@ def first_cells(text: str) -> list[str]:
         ("measures.md", "Columns of hairs.csv", HAIR_COLUMNS),
         ("measures.md", "Columns of pairs.csv", PAIR_COLUMNS),
         ("measures.md", "Columns of matches.csv", MATCH_COLUMNS),
+        ("measures.md", "Columns of changes.csv", CHANGES_HEADER),
+        ("measures.md", "Columns of identities.csv", IDENTITIES_HEADER),
         ("measures.md", "Columns of cohort.csv", COHORT_COLUMNS),
         ("review.md", "What is written", REVIEW_COLUMNS),
         ("response.md", "Change flags", tuple(CHANGE_FLAGS)),
@@ -117,6 +134,15 @@ def test_each_hair_flag_is_raised(flag: str) -> None:
         (quality.DARK_BELOW, "usable scalp below {:.0f} of 255"),
         (quality.OVEREXPOSED_ABOVE, "usable scalp above {:.0f} of 255"),
         (quality.GLARE_LEVEL, "R, G and B at {} or more"),
+        (quality.MOVED_ABOVE_PX, "`motion_px` above {:.1f}"),
+        (visibility.FEW_BELOW - 1, "1-{} hairs were counted"),
+        (100 * visibility.UNSEEN_ABOVE, "`unseen_percent` above {:.0f}"),
+        (visibility.PALE_BELOW, "`hair_contrast` below {:.2f}"),
+        (1e-3 * visibility.LONG_ABOVE_UM, "seen over more than {:.1f} mm"),
+        (100 * visibility.NO_TIP_ABOVE, "no tip is seen of more than {:.0f} %"),
+        (visibility.THINNEST_UM, "the median diameter is below {:.0f} um"),
+        (visibility.WIDEST_UM, "its upper quartile above {:.0f} um"),
+        (visibility.DENSEST_PER_CM2, "more than {:.0f} hairs per cm2 were counted"),
         (thickness.WIDEST_UM, "wider than {:.0f} um"),
         (thickness.WIDEST_PX, "({:.0f} px without a scale)"),
         (thickness.MODEL_SE_PX, "the blur, {:.2f} px"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +14,14 @@ from hypothesis import strategies as st
 
 from trichoscan.learn import export
 from trichoscan.learn.dataset import random_crop, read_annotated
+from trichoscan.learn.hair_sets import read_truth
+from trichoscan.learn.pairing import pair_hairs
 from trichoscan.learn.review import compare_rows, learn_from_review
 from trichoscan.learn.signed import FEWEST_SUBJECTS, gather_signed, split_by_subject
 from trichoscan.phantom.draw import draw_phantom
 from trichoscan.phantom.write import manifest_row, write_manifest, write_phantom
 from trichoscan.records import TrichoscanError
-from trichoscan.report.review.session import open_session
+from trichoscan.review.session import open_session
 from trichoscan.segment.infer import load_weights
 from trichoscan.study.batch import analyze_folder
 
@@ -121,6 +125,7 @@ def test_weights_that_did_not_get_better_are_written_and_refused(
         batch=1,
         crop_px=64,
         phantom_share=0.0,
+        verifier_phantoms=1,
     )
     assert outcome.before.f1 == pytest.approx(1.0, abs=0.05)
     assert not outcome.better
@@ -135,3 +140,24 @@ def test_weights_that_did_not_get_better_are_written_and_refused(
     report = (outcome.folder / "review_training.md").read_text()
     assert "Not better" in report and "FDU" not in report
     assert str(tmp_path) not in (outcome.folder / "config.json").read_text()
+
+
+def test_a_reviewer_who_sees_every_hair_leaves_the_truth(tmp_path: Path) -> None:
+    """The reviewer of benchmarks/from_review.py, who corrects by the functions that the page calls."""
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
+    clinics = importlib.import_module("from_review")
+    clinics.draw_clinic(tmp_path / "clinic", "light", 1, seed=9000)
+    results = tmp_path / "results"
+    analyze_folder([tmp_path / "clinic" / "images"], results)
+    done = clinics.correct_by_truth(results, tmp_path / "clinic" / "truth")
+    assert done["added"] > 0 and done["refused"] == 0
+    session = open_session(results, "Ann")
+    (key,) = session.photos
+    shown = session.photo(key)
+    session.close()
+    truth = read_truth(tmp_path / "clinic" / "truth" / "p00.json", seams=False, direction="chord")
+    found = np.array([[hair["path"][0], hair["path"][-1]] for hair in shown["hairs"]])
+    pairs = pair_hairs(found, truth.hairs.ends_px, truth.um_per_px)
+    judged = set(np.flatnonzero(~truth.hairs.ignored).tolist())
+    assert shown["signed_by"] and len(pairs.found) == len(found), "what stands is true"
+    assert len(judged - set(pairs.true.tolist())) <= 0.1 * len(judged), "and nearly all that is true stands"

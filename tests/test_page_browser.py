@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 pytest.importorskip("selenium", reason="no selenium: pip install selenium")
+from conftest import barriers
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
@@ -56,6 +57,10 @@ def test_it_opens_without_a_complaint_and_asks_for_nothing(page: Any) -> None:
     assert [name for name in loaded if not name.startswith("data:")] == []
     sizes = page.execute_script("return [...document.images].map(i => i.naturalWidth)")
     assert sizes and all(size > 0 for size in sizes)
+
+
+def test_it_is_accessible(page: Any) -> None:
+    assert barriers(page) == []
 
 
 @pytest.mark.parametrize("width", [1366, 390])

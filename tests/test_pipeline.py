@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from trichoscan.phantom.draw import draw_phantom
-from trichoscan.pipeline import analyze
-from trichoscan.records import HAIR_FLAGS, PHOTO_FLAGS, Analysis, Photo, TargetArea
+from trichoscan.pipeline import analyze, hopeless
+from trichoscan.records import HAIR_FLAGS, PHOTO_FLAGS, Analysis, Photo, TargetArea, TrichoscanError
 from trichoscan.segment.infer import Weights
 
 UM_PER_PX = 5.5
@@ -107,10 +107,19 @@ def test_bare_skin_has_no_hair_and_no_crash(weights: Weights) -> None:
     assert analysis.hair_count.value == 0
 
 
-def test_black_photo_has_nothing_to_count(weights: Weights) -> None:
+def test_a_photo_of_no_use_is_refused_or_measured_all_the_same(weights: Weights) -> None:
     black = Photo(np.zeros((240, 320, 3), np.uint8), UM_PER_PX, "manifest")
-    analysis = analyze(black, weights, device="cpu")
+    with pytest.raises(TrichoscanError, match=r"no scalp can be seen .*retake"):
+        analyze(black, weights, device="cpu")
+    analysis = analyze(black, weights, device="cpu", refuse=False)
     assert {"no_area", "no_hair"} <= set(analysis.flags)
+
+
+def test_a_blurred_photo_is_refused_where_most_hairs_are_doubtful() -> None:
+    assert hopeless(("blurred", "lower_bound"), 0.6, 0.3) and not hopeless(("blurred",), 0.4, 0.3)
+    assert not hopeless(("lower_bound", "pale_hair"), 0.9, 0.5)  # no other photo would show it better
+    assert hopeless(("blurred", "no_hair"), float("nan"), 0.2)
+    assert not hopeless(("blurred", "no_hair"), float("nan"), 0.0)  # bare skin has no edges at all
 
 
 def test_real_photos_come_near_their_hand_count(fdu: Path, weights: Weights) -> None:

@@ -1,12 +1,15 @@
 """The usable mask against drawn truth, and the laws of the measures."""
 
+import re
+
 import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trichoscan.photo.quality import assess, erythema_index, focus_of
+from trichoscan.photo.quality import assess, erythema_index, refusal
+from trichoscan.photo.sharpness import sharpness_of
 from trichoscan.records import PHOTO_FLAGS, Photo
 
 
@@ -109,7 +112,8 @@ def test_more_blur_is_less_focus(seed, blur, step):
     gray = cv2.cvtColor(scalp(240, 320, seed), cv2.COLOR_RGB2GRAY)
     everywhere = np.ones(gray.shape, np.bool_)
     sharp, less, least = (
-        focus_of(cv2.GaussianBlur(gray, (0, 0), s) if s else gray, everywhere) for s in (0, blur, blur + step)
+        sharpness_of(cv2.GaussianBlur(gray, (0, 0), s) if s else gray, everywhere).focus
+        for s in (0, blur, blur + step)
     )
     assert 1 >= sharp > less > least >= 0
 
@@ -119,7 +123,8 @@ def test_focus_does_not_depend_on_contrast_and_blur_is_flagged():
     everywhere = np.ones(pixels.shape[:2], np.bool_)
     gray = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     faint = (100 + gray * 0.4).astype(np.uint8)
-    assert focus_of(faint, everywhere) == pytest.approx(focus_of(gray, everywhere), abs=0.04)
+    focus = sharpness_of(gray, everywhere).focus
+    assert sharpness_of(faint, everywhere).focus == pytest.approx(focus, abs=0.04)
     assert "blurred" not in assess(Photo(pixels)).flags
     assert "blurred" in assess(Photo(cv2.GaussianBlur(pixels, (0, 0), 9))).flags
 
@@ -158,8 +163,7 @@ def test_dark_photos_and_photos_of_nothing():
     for value in (0, 128, 255):
         quality = assess(Photo(np.full((200, 220, 3), value, np.uint8)))
         assert quality.usable_mask.shape == (200, 220)
-        measures = [quality.focus, quality.glare_percent, quality.erythema_index]
-        assert quality.usable_mask.any() or np.isnan(measures).all()
+        assert quality.usable_mask.any() or quality.refusal
         assert set(quality.flags) <= set(PHOTO_FLAGS)
 
 
@@ -172,23 +176,69 @@ def test_noise_of_any_size_is_judged(seed, height, width):
     assert 0 <= quality.focus <= 1 and 0 <= quality.glare_percent <= 100
 
 
-def test_the_benchmark_runs_and_blur_that_hides_hairs_is_flagged(weights):
+@pytest.mark.parametrize(
+    ("pixels", "um_per_px", "said"),
+    [
+        (scalp() * 0.0, 5.5, "no scalp can be seen"),
+        (scalp(tone=(254, 254, 254)), 5.5, "burnt out .* less light"),
+        (scalp(), 70.0, "70 um per px .* retake at 2 to 12"),
+        (scalp(), 0.3, "0.3 um per px .* correct um_per_px"),
+    ],
+)
+def test_photos_of_no_use_are_refused_with_advice(pixels, um_per_px, said):
+    assert re.search(said, assess(Photo(pixels.astype(np.uint8), um_per_px, "option")).refusal)
+
+
+def test_the_darkest_photos_are_refused_and_dark_ones_flagged():
+    assert re.search("far too dark .* more light", refusal(20.0, 5.5)) and refusal(40.0, 5.5) == ""
+
+
+@pytest.mark.parametrize("um_per_px", [None, 1.5, 14.0])
+def test_usable_photos_are_not_refused(um_per_px):
+    for pixels in (scalp(), scalp() * 0.3, np.clip(scalp() * 1.15, 0, 255)):
+        assert assess(Photo(pixels.astype(np.uint8), um_per_px)).refusal == ""
+
+
+def test_patches_of_glare_leave_the_usable_area_and_glints_do_not():
+    pixels = scalp()
+    patch = np.hypot(*(np.indices(pixels.shape[:2])[::-1] - np.array([[[300]], [[200]]]))) <= 60
+    pixels[patch] = 250
+    rng = np.random.default_rng(1)
+    pixels[rng.integers(0, 480, 300), rng.integers(0, 640, 300)] = 255
+    quality = assess(Photo(pixels))
+    left_out = ~quality.usable_mask
+    assert (left_out & patch).sum() > 0.95 * patch.sum() and (left_out & ~patch).sum() < 0.02 * patch.sum()
+    assert "glare" in quality.flags and "bubbles" not in quality.flags
+
+
+def test_motion_is_flagged_apart_from_blur():
+    pixels, kernel = scalp(), np.zeros((25, 25), np.float32)
+    cv2.line(kernel, (4, 8), (20, 16), 1.0, 1)
+    moved = assess(Photo(cv2.filter2D(pixels, -1, kernel / kernel.sum())))
+    assert "moved" in moved.flags and moved.motion_px > 2
+    assert "moved" not in assess(Photo(pixels)).flags
+
+
+def test_the_benchmark_spoils_judges_and_tells(weights):
     import sys
     from pathlib import Path
 
-    from trichoscan import analyze
     from trichoscan.phantom.draw import draw_phantom
 
     sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
     import quality as benchmark
+    from faults import FAULTS, MISSTATED, ZOOMS, spoil
 
     phantom = draw_phantom(901, style="plain", width_px=320, height_px=320, um_per_px=8.0)
-    versions = {(what, degree): pixels for what, degree, pixels in benchmark.spoilt(phantom.pixels)}
-    assert len(versions) == 19 and all(p.shape == phantom.pixels.shape for p in versions.values())
-    found = {}
-    for blur in (("nothing", 0.0), ("blur px", 6.0)):
-        analysis = analyze(Photo(versions[blur], 8.0, "option"), weights, device="cpu")
-        true, right, wrong = benchmark.judged(phantom, analysis)
-        assert 0 <= right <= true and 0 <= wrong <= len(analysis.hairs)
-        found[blur[0]] = "blurred" in analysis.flags
-    assert found == {"nothing": False, "blur px": True}
+    case = benchmark.phantom_case(phantom, "plain")
+    versions = spoil(case.pixels, 1)
+    degrees = [degree for _, some in FAULTS.values() for degree in some]
+    assert len(versions) == 1 + len(degrees) + len(ZOOMS) + len(MISSTATED)
+    rows = {"none": {"0": []}, "blur": {"10": []}}
+    for fault, key in (("none", ("none", 0.0)), ("blur", ("out of focus, SD in px", 10))):
+        row = benchmark.row_of(case, versions[key].pixels, weights)
+        assert 0 <= row["found"] <= row["true"] and row["wrong"] >= 0
+        rows[fault][next(iter(rows[fault]))].append(row)
+    assert "blurred" in rows["blur"]["10"][0]["flags"] and "blurred" not in rows["none"]["0"][0]["flags"]
+    told = benchmark.fault_table(rows).splitlines()
+    assert len(told) == 4 and told[3].startswith("| blur | 10 |") and "blurred 1" in told[3]

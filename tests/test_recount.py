@@ -20,7 +20,8 @@ from trichoscan.study.corrections.recount import (
     recount,
     slot_hair,
 )
-from trichoscan.study.corrections.refresh import FROM_SUMMARY, photo_cells
+from trichoscan.study.corrections.refresh import photo_cells
+from trichoscan.study.reviewed import MEASURED
 
 CV = 0.0914
 
@@ -61,6 +62,7 @@ def base() -> Analysis:
         weights="w/1",
         hair_count=count_hairs(hairs, counted, CV),
         doubtful=(hair(250, 200, 0.3),),
+        flags=("few_hairs",),
     )
 
 
@@ -74,7 +76,7 @@ def test_without_corrections_all_is_as_measured(base: Analysis) -> None:
     assert stands.ids == (1, 2, 3, 4, 5, 6)
     measured = measured_cells(base, "a", 30.0)
     assert cells(stands.analysis) == {
-        **{f"reviewed_{name}": measured[name] for name in FROM_SUMMARY},
+        **{f"reviewed_{name}": measured[name] for name in MEASURED},
         "reviewed_area_cm2": measured["area_cm2"],
         "reviewed_flags": measured["flags"],
     }

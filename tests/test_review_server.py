@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,9 +17,11 @@ import httpx
 import uvicorn
 
 from trichoscan.records import TrichoscanError
-from trichoscan.report.review.server import COOKIE, listen, make_app
-from trichoscan.report.review.session import Session, open_session
-from trichoscan.report.review.start import run_review
+from trichoscan.review.server import COOKIE, listen, make_app
+from trichoscan.review.session import Session, open_session
+from trichoscan.review.start import run_review
+from trichoscan.study.batch import analyze_folder
+from trichoscan.study.pseudonym import make_key
 
 TOKEN = "a-secret"
 
@@ -151,7 +154,7 @@ def test_every_answer_forbids_what_the_page_does_not_need(client: httpx.Client) 
 
 
 def test_the_page_asks_nobody_else() -> None:
-    static = Path(__file__).parents[1] / "trichoscan" / "report" / "review" / "static"
+    static = Path(__file__).parents[1] / "trichoscan" / "review" / "static"
     for file in static.iterdir():
         text = file.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
         assert "://" not in text, f"{file.name} names an address"
@@ -339,3 +342,40 @@ def test_only_this_machine_is_served() -> None:
 def test_a_reviewer_has_a_name(results: Path, user: str) -> None:
     with pytest.raises(TrichoscanError, match="--user"):
         run_review(results, user=user, photos=None, port=0, browser=False, tell=print)
+
+
+def test_photos_of_results_with_codes_are_found_by_their_bytes(
+    study: Path, measured: Path, tmp_path: Path
+) -> None:
+    """Such results do not tell where the photos lie: it is said, and the folder alone finds them."""
+    results, key = tmp_path / "results", tmp_path / "study.key"
+    make_key(key)
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    shutil.copy(study / "images" / "S1_vertex_baseline.jpg", photos / "S1_vertex_baseline.jpg")
+    analyze_folder([photos], results, um_per_px=8.0, pseudonymize=key)
+    with pytest.raises(TrichoscanError, match=r"codes in place of names.*--photos FOLDER.*no key is needed"):
+        open_session(results, "Ann")
+    with pytest.raises(TrichoscanError, match="holds none of the photos"):
+        empty = tmp_path / "other"
+        empty.mkdir()
+        shutil.copy(study / "images" / "S2_vertex_baseline.jpg", empty)
+        open_session(results, "Ann", empty)
+    session = open_session(results, "Ann", photos)
+    (shown,) = session.worklist()["photos"]
+    assert session.missing == () and "S1" not in json.dumps(shown)
+    assert session.picture(shown["key"]).startswith(b"\xff\xd8")
+    done = session.edit_photo(shown["key"], {"what": "sign_off", "version": 0})
+    session.close()
+    assert done["signed_by"] == "Ann"
+    assert len(list((results / "overlays" / "reviewed").glob("*.jpg"))) == 1
+
+
+def test_photos_that_are_not_there_are_named(results: Path, study: Path, tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    shutil.copytree(study / "images", photos)
+    (photos / "S1_vertex_week24.jpg").unlink()
+    (photos / "S2_vertex_week24.jpg").unlink()
+    session = open_session(results, "Ann", photos)
+    assert session.missing == ("S1_vertex_week24.jpg", "S2_vertex_week24.jpg")
+    session.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from trichoscan.records import TrichoscanError
-from trichoscan.report.review.session import Session, open_session
+from trichoscan.response.cohort import COLUMNS, PRIMARY
+from trichoscan.review.session import Session, open_session
 from trichoscan.study import columns, reviewed
 from trichoscan.study.batch import analyze_folder
+from trichoscan.study.corrections.redraw import redraw
 from trichoscan.study.corrections.refresh import rewrite_tables
 
 TABLES = {
@@ -106,6 +109,71 @@ def test_a_parted_match_is_dropped_and_what_is_said_instead_added(corrected: Ses
         assert len(ids) == len(set(ids)), "each hair once"
 
 
+def test_the_reviewed_geometry_holds_what_stands_and_the_automatic_one_stays(
+    corrected: Session, measured: Path
+) -> None:
+    results = corrected.results
+    automatic_file = results / "geometry" / "S1_vertex_baseline.geojson"
+    assert automatic_file.read_bytes() == (measured / "geometry" / automatic_file.name).read_bytes()
+    row = next(row for row in read(results / "images.csv") if row["image"] == IMAGE)
+    features = json.loads((results / row["reviewed_geometry"]).read_text())["features"]
+    ids = {str(f["properties"]["hair_id"]) for f in features if f["geometry"]["type"] == "LineString"}
+    hairs = [hair for hair in read(results / "hairs.csv") if hair["image"] == IMAGE]
+    assert ids == {hair["hair_id"] for hair in hairs if hair["review"] in ("kept", "added")}
+    counted = sum(f["properties"].get("counted", False) for f in features)
+    assert counted == int(row["reviewed_hair_count"])
+
+
+def test_the_cohort_as_reviewed_stands_beside_the_automatic_one(corrected: Session, measured: Path) -> None:
+    results = corrected.results
+    before, after = read(measured / "cohort.csv"), read(results / "cohort.csv")
+    assert [[row[name] for name in COLUMNS] for row in after] == [
+        [row[name] for name in COLUMNS] for row in before
+    ]
+    assert {row["reviewed_count"] for row in before} == {""}
+    active = {row["visit"]: row for row in after if row["arm"] == "active" and row["measure"] == PRIMARY}
+    pair = next(row for row in read(results / "pairs.csv") if row["pair_id"].startswith("S1"))
+    follow_up = active["week24"]
+    assert (follow_up["reviewed_count"], follow_up["reviewed_n"]) == ("1", "1")
+    assert float(follow_up["reviewed_change"]) == pytest.approx(
+        float(pair["reviewed_density_change_per_cm2"]), abs=0.06
+    )
+    image = next(row for row in read(results / "images.csv") if row["image"] == IMAGE)
+    assert float(active["baseline"]["reviewed_mean"]) == pytest.approx(
+        float(image["reviewed_hair_density_per_cm2"]), abs=0.06
+    )
+    assert {row["reviewed_count"] for row in after if row["arm"] == "placebo"} == {""}
+
+
+def test_overlays_and_report_follow_when_the_review_ends(corrected: Session, measured: Path) -> None:
+    results = corrected.results
+    automatic_overlay = (measured / "overlays" / "S1_vertex_baseline.jpg").read_bytes()
+    corrected.close()
+    overlays = results / "overlays"
+    assert (overlays / "S1_vertex_baseline.jpg").read_bytes() == automatic_overlay
+    drawn = sorted(path.relative_to(overlays).as_posix() for path in (overlays / "reviewed").rglob("*.jpg"))
+    (pair,) = [row["pair_id"] for row in read(results / "pairs.csv") if row["pair_id"].startswith("S1")]
+    assert drawn == ["reviewed/S1_vertex_baseline.jpg", f"reviewed/pairs/{pair}.jpg"]
+    assert (overlays / drawn[0]).read_bytes() != automatic_overlay
+    report = (results / "report.html").read_text(encoding="utf-8")
+    row = next(row for row in read(results / "images.csv") if row["image"] == IMAGE)
+    assert f"reviewed {row['reviewed_hair_density_per_cm2']}" in report
+    assert "1 photo reviewed, 0 signed off" in report and "The same, as reviewed" in report
+
+
+def test_what_was_reviewed_of_a_photo_that_is_no_longer_its_own_is_deleted(
+    corrected: Session, study: Path
+) -> None:
+    corrected.close()
+    results = corrected.results
+    for folder in ("geometry", "overlays"):
+        stray = results / folder / "reviewed" / "gone.jpg"
+        stray.write_bytes(b"of a photo that left the study")
+    redraw(results, {})
+    assert not list(results.glob("*/reviewed/gone.jpg"))
+    assert (results / "overlays" / "reviewed" / "S1_vertex_baseline.jpg").is_file()
+
+
 def test_analyze_again_loses_nothing(corrected: Session, study: Path) -> None:
     results = corrected.results
     before = {name: (results / name).read_bytes() for name in TABLES}
@@ -121,7 +189,8 @@ def test_other_numbers_of_a_later_run_do_not_move_a_review(corrected: Session, s
     shutil.rmtree(results / ".parts" / "review")
     analyze_folder([study / "images"], results, vellus_below_um=50.0, overwrite=True)
     again = next(row for row in read(results / "images.csv") if row["image"] == IMAGE)
-    same = [name for name in reviewed.REVIEW_IMAGE_COLUMNS if "vellus" not in name and "terminal" not in name]
+    by_kind = ("vellus", "terminal", "intermediate")
+    same = [name for name in reviewed.REVIEW_IMAGE_COLUMNS if not any(kind in name for kind in by_kind)]
     assert [again[name] for name in same] == [row[name] for name in same]
 
 

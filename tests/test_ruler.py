@@ -78,3 +78,13 @@ def test_the_command_says_what_it_found_and_how_sure(tmp_path: Path):
     assert float(found.stdout.split()[0]) == pytest.approx(4.0, rel=0.01)
     assert "confidence" in found.stdout
     assert CliRunner().invoke(app, ["calibrate", str(tmp_path / "skin.png")]).exit_code == 1
+
+
+def test_the_command_reads_a_circle_of_stated_radius(tmp_path: Path):
+    pixels = skin().astype(np.uint8)
+    cv2.circle(pixels, (500, 350), 280, (20, 20, 20), 2, cv2.LINE_AA)
+    cv2.imwrite(str(tmp_path / "circle.png"), pixels[..., ::-1])
+    found = CliRunner().invoke(app, ["calibrate", str(tmp_path / "circle.png"), "--circle-radius-mm", "1.4"])
+    assert found.exit_code == 0
+    assert float(found.stdout.split()[0]) == pytest.approx(5.0, rel=0.01)
+    assert "1.4 mm" in found.stdout

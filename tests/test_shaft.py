@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from trichoscan.report.review.shaft import follow_shaft, respaced
+from trichoscan.review.shaft import follow_shaft, respaced
 
 UM_PER_PX = 5.5
 SHAPE = (220, 260)

@@ -109,19 +109,20 @@ def measured():
 
 
 def test_widths_are_right_at_any_angle_blur_and_colour(measured):
-    for (blur, *_), (true, found, _) in zip(CASES, measured, strict=True):
+    for (blur, colour, *_), (true, found, _) in zip(CASES, measured, strict=True):
         known = np.isfinite(found)
         assert known.mean() >= 0.85, blur
         assert np.abs(found - true)[known & (true > 2 * blur)].max() < 0.3 + 0.01 * true.max() + 0.15 * (
             blur > 1.3
         )
-        assert abs(np.mean((found - true)[known])) < 0.25
+        # A pale shaft may have dark rims: an even one is taken for a little narrower, with a brighter middle.
+        assert abs(np.mean((found - true)[known])) < (0.2 if colour is PALE else 0.12), (blur, colour)
 
 
 def test_slope_of_measured_on_true_is_one(measured):
     for true, found, _ in measured:
         known = np.isfinite(found)
-        assert 0.96 < np.polyfit(true[known], found[known], 1)[0] < 1.03
+        assert 0.98 < np.polyfit(true[known], found[known], 1)[0] < 1.02
 
 
 def test_standard_error_is_honest(measured):
@@ -275,6 +276,49 @@ def test_flags_and_order_are_kept(photo):
     found = measure_diameters(pixels, hairs, 5.5)
     assert [h.path_px.tolist() for h in found] == [h.path_px.tolist() for h in hairs]
     assert all(h.flags[0] == "uncertain" and h.confidence == 0.3 for h in found)
+
+
+def glossy(stripes, pixels, blur_px):
+    """The photo with a bright line a third of the way across each shaft."""
+    lines = [
+        s | {"width": 0.15 * s["width"], "bow": s["bow"] + 0.18 * s["width"], "colour": PALE} for s in stripes
+    ]
+    light = to_light(pixels) + to_light(render(lines, pixels.shape[:2], blur_px, (1, 1, 1), 0.0)) * 0.4
+    return np.clip(np.round(to_code(light)), 0, 255).astype(np.uint8)
+
+
+def test_a_line_of_gloss_does_not_widen_a_shaft(photo):
+    stripes, pixels = photo
+    plain, _ = values(measure_diameters(pixels, paths(stripes), 5.5))
+    shiny, se = values(measure_diameters(glossy(stripes, pixels, 1.0), paths(stripes), 5.5))
+    off = np.abs(shiny - plain)
+    assert np.median(off) < 0.15 and (off < 2 * se).mean() > 0.9
+
+
+def test_thin_shafts_are_not_taken_for_wide_pale_ones():
+    stripes = field(31, widths=(3.2, 12), rows=4)
+    true = truth(stripes)
+    found, se = values(measure_diameters(render(stripes, (420, 520), 2.0, seed=31), paths(stripes), 7.0))
+    thin = true < 6
+    assert thin.sum() >= 4 and np.isfinite(found[thin]).all()
+    assert abs(np.mean((found - true)[thin])) < 0.3
+    assert (np.abs(found - true)[thin] < 2 * se[thin]).all()
+
+
+def test_doubtful_hairs_change_nothing_of_the_sure_ones(photo):
+    stripes, pixels = photo
+    hairs = paths(stripes)
+    alone, _ = values(measure_diameters(pixels, hairs, 5.5))
+    doubtful = [replace(h, path_px=h.path_px + 1.0, confidence=0.2) for h in hairs[:5]]
+    both, _ = values(measure_diameters(pixels, [*hairs, *doubtful], 5.5, len(hairs)))
+    assert np.abs(both[: len(hairs)] - alone).max() < 0.02
+
+
+def test_two_paths_along_one_shaft_are_not_both_measured_by_it():
+    one = [stripe((40, 60), (130, 60), 10.0)]
+    double = [Hair(np.array([[40.0, y], [130.0, y]]), 1.0) for y in (58.8, 61.2)]
+    for hair in measure_diameters(render(one, (140, 180), 1.0), double, 5.5):
+        assert np.isnan(hair.diameter_px) and {"overlapped", "no_diameter"} <= set(hair.flags)
 
 
 def test_no_hair_and_hair_outside_the_photo():

@@ -51,7 +51,8 @@ def test_what_was_not_annotated_costs_nothing() -> None:
 
 def config(out: Path, **changes: object) -> TrainConfig:
     values = {"photos": None, "out": out, "name": "tiny", "steps": 4, "batch": 1, "crop_px": 64}
-    return TrainConfig(**(values | {"phantom_share": 1.0, "device": "cpu"} | changes))
+    values |= {"phantom_share": 1.0, "device": "cpu", "verifier_epochs": 1, "verifier_phantoms": 2}
+    return TrainConfig(**(values | changes))
 
 
 def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

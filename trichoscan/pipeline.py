@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trichoscan.match.overrule import Links, overrule
-from trichoscan.match.pair import pair
-from trichoscan.match.register import register
+from trichoscan.match.overrule import NO_LINKS, Links
+from trichoscan.match.visits import match_visits
 from trichoscan.measure.density import count_hairs, counting_mask, roots_in
 from trichoscan.measure.thickness import measure_diameters
 from trichoscan.measure.units import group_units
+from trichoscan.measure.visibility import FEW_BELOW, contrasts, scale_is_doubtful, unseen_flags, unseen_share
+from trichoscan.overlooked import Repeatability
 from trichoscan.photo.quality import assess
 from trichoscan.records import (
     Alignment,
@@ -26,14 +27,13 @@ from trichoscan.records import (
     Quality,
     Segmentation,
     TargetArea,
+    TrichoscanError,
 )
 from trichoscan.response.change import VELLUS_BELOW_UM, quantify_change
 from trichoscan.segment.trace import trace_all
 
 if TYPE_CHECKING:
     from trichoscan.segment.infer import Weights
-
-NO_LINKS = Links()
 
 FEW_DIAMETERS = 0.5
 """Below this share of counted hairs with a diameter, the photo is flagged: the rest may be no fair sample."""
@@ -47,8 +47,21 @@ FEWEST_WIDTHS = 4
 """Hairs with a width that it takes to trust their median."""
 
 
+HOPELESS = 0.5
+"""A spoilt photo of which more hairs than this, as a share, are too doubtful to be counted is refused: at an
+edge blur of 10 px 0.8 are, and 4 % of the hairs are found (`benchmarks/quality.py`)."""
+HOPELESS_WHERE = frozenset({"blurred", "moved", "dark", "overexposed", "glare"})
+"""Faults that a new photo mends."""
+
+
 def analyze(
-    photo: Photo, weights: Weights, *, target: TargetArea | None = None, device: str = "auto"
+    photo: Photo,
+    weights: Weights,
+    *,
+    target: TargetArea | None = None,
+    device: str = "auto",
+    quality: Quality | None = None,
+    refuse: bool = True,
 ) -> Analysis:
     """Find, count and size the hair on one photo.
 
@@ -63,15 +76,26 @@ def analyze(
         Count only within this circle.
     device : str
         "auto", "cpu" or "cuda".
+    quality : Quality, optional
+        As it is to be taken; what `assess` finds by default.
+    refuse : bool
+        Whether photos of no use are refused, or measured all the same.
 
     Returns
     -------
     Analysis
         Empty of hairs, with a flag, where there are none.
+
+    Raises
+    ------
+    TrichoscanError
+        The photo is of no use; says why and how to retake it.
     """
     from trichoscan.segment.infer import segment  # brings in torch
 
-    quality = assess(photo)
+    quality = assess(photo) if quality is None else quality
+    if refuse and quality.refusal:
+        raise TrichoscanError(quality.refusal)
     segmentation = segment(photo, quality.usable_mask, weights, device)
     hairs, doubtful = _sized_hairs(photo, segmentation, quality)
     if photo.um_per_px is None and (assumed := _um_per_px_by_width(hairs)) is not None:
@@ -81,6 +105,18 @@ def analyze(
     counted = roots_in(hairs, area)
     flags = {*photo.flags, *quality.flags, *segmentation.flags}
     flags |= count_flags(hairs, counted, area, photo.um_per_px)
+    seen = [hair for hair, inside in zip(hairs, counted, strict=True) if inside]
+    contrast = contrasts(photo.pixels, seen, photo.um_per_px)
+    unsure = [hair for hair, inside in zip(doubtful, roots_in(doubtful, area), strict=True) if inside]
+    unseen = unseen_share(seen, unsure)
+    flags |= unseen_flags(seen, contrast, unseen, photo.um_per_px)
+    if refuse and hopeless(flags, unseen, quality.focus):
+        raise TrichoscanError(
+            f"{' and '.join(sorted(HOPELESS_WHERE & flags))}, and hardly a hair can be told for sure; "
+            "retake: clean the lens, focus on the skin, hold still, light it evenly"
+        )
+    if scale_is_doubtful(seen, area, photo.um_per_px):
+        flags.add("scale_doubtful")
     if photo.um_per_px is None:
         flags.add("no_scale")
     if target is not None:
@@ -99,10 +135,23 @@ def analyze(
         hair_count=count_hairs(hairs, counted, weights.config["count_cv"]),
         flags=tuple(sorted(flags)),
         doubtful=doubtful,
+        repeatability=Repeatability(**weights.config.get("repeatability", {})),
+        hair_contrast=float(np.median(contrast)) if len(contrast) else float("nan"),
+        unseen_share=unseen,
     )
 
 
-COUNT_FLAGS = ("no_area", "no_hair", "few_diameters", "some_unmeasured")
+def hopeless(flags: Collection[str], unseen: float, focus: float) -> bool:
+    """Whether a photo with these flags, this share of hairs unseen and this focus is of no use.
+
+    A count of none is not believed where the photo has edges, and all of them are soft.
+    """
+    if "blurred" in flags and "no_hair" in flags and focus > 0:
+        return True
+    return unseen > HOPELESS and not HOPELESS_WHERE.isdisjoint(flags)
+
+
+COUNT_FLAGS = ("no_area", "no_hair", "few_hairs", "few_diameters", "some_unmeasured")
 """Flags that depend on which hairs are counted."""
 
 
@@ -118,6 +167,8 @@ def count_flags(
         flags.add("no_area")
     if not counted.any():
         flags.add("no_hair")
+    elif np.count_nonzero(counted) < FEW_BELOW:
+        flags.add("few_hairs")
     measured = [np.isfinite(hair.diameter_px) for hair, inside in zip(hairs, counted, strict=True) if inside]
     if measured and np.mean(measured) < FEW_DIAMETERS:
         flags.add("few_diameters")
@@ -129,12 +180,10 @@ def count_flags(
 def _sized_hairs(
     photo: Photo, segmentation: Segmentation, quality: Quality
 ) -> tuple[tuple[Hair, ...], tuple[Hair, ...]]:
-    """Hairs traced and measured, and the doubtful ones likewise."""
-    sure, doubtful = (
-        measure_diameters(photo.pixels, hairs, photo.um_per_px)
-        for hairs in trace_all(segmentation, quality.usable_mask)
-    )
-    return sure, doubtful
+    """Hairs traced and measured, and the doubtful ones by the same camera."""
+    sure, doubtful = trace_all(segmentation, quality.usable_mask)
+    sized = measure_diameters(photo.pixels, (*sure, *doubtful), photo.um_per_px, len(sure))
+    return sized[: len(sure)], sized[len(sure) :]
 
 
 def _um_per_px_by_width(hairs: Sequence[Hair]) -> float | None:
@@ -189,8 +238,7 @@ def compare(
     Comparison
         Without a change where the photos cannot be shown to be of one site.
     """
-    alignment = register(baseline, followup)
-    if not alignment.accepted:
+    alignment, pairing = match_visits(baseline, followup, pixels, links)
+    if pairing is None:
         return Comparison(alignment, None, None)
-    pairing = overrule(pair(baseline, followup, alignment, pixels), links)
     return Comparison(alignment, pairing, quantify_change(baseline, followup, pairing, days, vellus_below_um))

@@ -9,13 +9,14 @@ radians, measured from +x towards +y (clockwise on the screen). Arrays are never
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trichoscan.grid import read_grid
+from trichoscan.overlooked import FOLLICLE_V1, Repeatability
 
 ScaleSource = Literal["manifest", "option", "dicom", "tiff", "scale_bar", "none"]
 
@@ -27,8 +28,11 @@ PHOTO_FLAGS: dict[str, str] = {
     "colour_profile_ignored": "the file's colour profile is damaged: its colours were taken as sRGB",
     "working_scale_guessed": "no scale: the network's working scale was chosen from the picture",
     "scale_out_of_range": "um per px is outside 1.5-14, for which the network was trained",
+    "scale_doubtful": "at this um per px hairs would be wider, thinner or denser than on any scalp",
     "blurred": "the photo is out of focus or moved: thin hairs may be missed",
-    "glare": "more than 10 % of the usable area is glare",
+    "moved": "the camera moved during exposure: edges are blurred along one direction",
+    "glare": "more than 2 % of the scalp is glare: its patches were left out of the counting area",
+    "bubbles": "bubbles in the immersion were left out of the counting area",
     "dark": "the usable area is too dark to see thin hairs",
     "overexposed": "the usable area is burnt out",
     "round_aperture": "a dark surround was left out of the counting area",
@@ -36,6 +40,10 @@ PHOTO_FLAGS: dict[str, str] = {
     "target_area": "only the target circle of the manifest was counted",
     "no_area": "nothing of the photo can be counted",
     "no_hair": "no hair has its root in the counting area",
+    "few_hairs": "fewer than 10 hairs were counted: means and shares rest on next to nothing",
+    "lower_bound": "many hairs were seen too doubtfully to be counted: the count is a lower bound",
+    "long_hair": "the hair is long and hides roots: the count is a lower bound",
+    "pale_hair": "the hair is pale against its skin: thin hair may be missed, the count is a lower bound",
     "some_unmeasured": "more than 5 % of the counted hairs have no diameter: see the corrected mean",
     "few_diameters": "fewer than half of the counted hairs could be measured for thickness",
 }
@@ -122,17 +130,25 @@ class Quality:
     Attributes
     ----------
     usable_mask : (H, W) bool
-        Scalp that can be judged: not the surround of a round aperture, not burnt-in text.
+        Scalp that can be judged: no surround of a round aperture, burnt-in text, patch of glare or bubble.
     focus : float
         Sharpness of the finest edges, 0 (none) to 1 (as sharp as the pixels allow).
     glare_percent : float
-        Share of the usable area that is burnt out by reflections, 0-100.
+        Share of the scalp that is burnt out by reflections, 0-100.
     erythema_index : float
         Median of 100 * log10(R / G) over skin, after Diffey et al. 1984; higher is redder.
     flags : tuple of str
         Keys of `PHOTO_FLAGS`.
     burnt_in_mask : (H, W) bool
         Burnt-in text, boxes and bars, which no picture of the results may show; (0, 0) where there are none.
+    motion_px : float
+        Standard deviation of the hand's way during exposure, px.
+    bubbles_percent : float
+        Share of the scalp that is seen through bubbles, 0-100.
+    exposure : float
+        Median grey level of the scalp, 0-255.
+    refusal : str
+        Why the photo cannot be used, and how to retake it; empty where it can.
     """
 
     usable_mask: NDArray[np.bool_]
@@ -141,6 +157,10 @@ class Quality:
     erythema_index: float
     flags: tuple[str, ...] = ()
     burnt_in_mask: NDArray[np.bool_] = field(default_factory=lambda: np.zeros((0, 0), np.bool_))
+    motion_px: float = float("nan")
+    bubbles_percent: float = 0.0
+    exposure: float = float("nan")
+    refusal: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,12 +177,16 @@ class Peaks:
         Height of the peak, 0-1.
     reach : (K,) float64
         Of a root: distance, cells, at which the network expects the tip; NaN for tips.
+    second_look : (K,) float64
+        Of a root: log odds that a hair of its own begins there, by `segment.verifier`; 0 where it
+        did not look.
     """
 
     at: NDArray[np.float64]
     angle: NDArray[np.float64]
     score: NDArray[np.float64]
     reach: NDArray[np.float64]
+    second_look: NDArray[np.float64]
 
     def __len__(self) -> int:
         """Number of peaks."""
@@ -170,7 +194,7 @@ class Peaks:
 
     def take(self, index: NDArray[np.int64] | NDArray[np.intp] | NDArray[np.bool_]) -> Peaks:
         """Those of `index`, in its order."""
-        return Peaks(self.at[index], self.angle[index], self.score[index], self.reach[index])
+        return Peaks(*(getattr(self, column.name)[index] for column in fields(self)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,6 +244,9 @@ class Hair:
         diameter could not be measured.
     width_profiles : int
         Profiles across the shaft behind the diameter.
+    tip_confidence : float
+        Probability that the path's end is this hair's own tip, if it is a hair, 0-1; NaN where no tip was
+        seen.
     """
 
     path_px: NDArray[np.float64]
@@ -229,6 +256,7 @@ class Hair:
     diameter_se_px: float = float("nan")
     widths_px: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 3)))
     width_profiles: int = 0
+    tip_confidence: float = float("nan")
 
     @property
     def root_px(self) -> NDArray[np.float64]:
@@ -276,6 +304,14 @@ class Analysis:
     doubtful : tuple of Hair
         Candidates below the confidence at which hairs are reported, from top to bottom by root. They count
         for nothing by themselves; matching looks among them for a hair that the other visit shows.
+    repeatability : Repeatability
+        Of the weights.
+    hair_contrast : float
+        Median over the counted hairs of how much darker or lighter than its skin a shaft is, 0-1 of luma; NaN
+        without hairs.
+    unseen_share : float
+        Share of the hairs to be expected in the counting mask that are not counted, for each alone is too
+        doubtful, 0-1; NaN without any.
     """
 
     hairs: tuple[Hair, ...]
@@ -291,6 +327,9 @@ class Analysis:
     flags: tuple[str, ...] = ()
     um_per_px_cv: float = 0.0
     doubtful: tuple[Hair, ...] = ()
+    repeatability: Repeatability = FOLLICLE_V1
+    hair_contrast: float = float("nan")
+    unseen_share: float = float("nan")
 
     @property
     def area_cm2(self) -> float | None:
@@ -335,6 +374,9 @@ class Alignment:
         Probability that the photos show one site and the map is right, 0-1.
     reason : str
         Why the pair is refused, in plain words; empty where the alignment is accepted.
+    overlap_cm2 : float or None
+        Area of the common field: the geometric mean of those by the two photos' scales, so that it is the
+        same whichever is the baseline. None without both scales.
     """
 
     similarity: NDArray[np.float64]
@@ -348,6 +390,7 @@ class Alignment:
     log10_chance: float
     confidence: float
     reason: str = ""
+    overlap_cm2: float | None = None
 
     @property
     def accepted(self) -> bool:
@@ -363,13 +406,6 @@ class Alignment:
     def residual_um(self) -> float:
         """`residual_px` in um; NaN without a scale."""
         return self.residual_px * self.um_per_px if self.um_per_px is not None else float("nan")
-
-    @property
-    def overlap_cm2(self) -> float | None:
-        """Area of the common field in cm2; None without a scale."""
-        if self.um_per_px is None:
-            return None
-        return float(np.count_nonzero(self.overlap_mask)) * (self.um_per_px * 1e-4) ** 2
 
     def to_followup(self, points_px: NDArray[np.float64]) -> NDArray[np.float64]:
         """Baseline points, (..., 2) px, as follow-up points, (..., 2) px."""
@@ -465,6 +501,10 @@ CHANGE_FLAGS: dict[str, str] = {
     "no_common_field": "the two counting areas have nothing in common: nothing can be compared",
     "few_units": "fewer than 5 follicular units in the common field: the interval rests on next to nothing",
     "few_diameters": "fewer than half of the matched hairs have a diameter at both visits",
+    "magnification_differs": "the two photos show the skin at magnifications that differ by more than 15 %",
+    "focus_differs": "one photo is clearly sharper than the other: what only it shows may be no change",
+    "light_differs": "exposure or colour of the two photos differ: do not compare redness, nor pale hair",
+    "length_differs": "hair is long at one visit and less than half as long at the other: clipped otherwise",
     "scales_disagree": "the skin itself says another ratio of scales than the two photos by more than 5 %",
     "too_soon": "visits at most 7 days apart, a phototrichogram: no response is judged",
     "other_weights": "the visits were analysed with different weights: measure both again",

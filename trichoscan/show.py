@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from trichoscan.report.words import RESPONSES
+from trichoscan.report.words import PHOTO_ADVICE, RESPONSES
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -102,6 +102,9 @@ def show_run(out: Path, summary: RunSummary) -> None:
         flags = Counter(flag for row in measured for flag in row["flags"].split())
         if flags:
             typer.echo("flags: " + ", ".join(f"{flag} {count}" for flag, count in flags.most_common()))
+        for flag in flags:
+            if flag in PHOTO_ADVICE and PHOTO_ADVICE[flag].severity != "note":
+                say(f"{flag}: {PHOTO_ADVICE[flag].what}; {PHOTO_ADVICE[flag].do}")
     earlier = f", {summary.kept} of them earlier" if summary.kept else ""
     failed = f", {summary.failed} failed" if summary.failed else ""
     if pairs:

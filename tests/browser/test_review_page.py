@@ -15,6 +15,7 @@ import pytest
 
 pytest.importorskip("selenium", reason="no selenium: pip install selenium")
 pytest.importorskip("fastapi", reason="the extra review is not installed")
+from conftest import barriers
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -222,6 +223,105 @@ def test_a_match_is_changed_by_keyboard(
     assert pair["matched_hairs"] == str(matched)
     kinds = [(row["kind"], row["review"]) for row in rows(results / "matches.csv")]
     assert ("matched", "dropped") in kinds and ("lost", "added") in kinds
+
+
+class Fingers:
+    """Fingers on a touch screen, in CSS px of the window."""
+
+    def __init__(self, browser: Any) -> None:
+        self.browser = browser
+        browser.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": True, "maxTouchPoints": 2})
+
+    def touch(self, kind: str, *points: tuple[float, float]) -> None:
+        at = [{"x": x, "y": y, "id": k} for k, (x, y) in enumerate(points)]
+        self.browser.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": at})
+
+    def tap(self, x: float, y: float) -> None:
+        self.touch("touchStart", (x, y))
+        self.touch("touchEnd")
+
+    def drag(self, *ways: tuple[tuple[float, float], tuple[float, float]], steps: int = 8) -> None:
+        """Each finger goes from its first point to its second, all at once."""
+        self.touch("touchStart", *(start for start, _ in ways))
+        for step in range(1, steps + 1):
+            share = step / steps
+            at = [(a[0] + share * (b[0] - a[0]), a[1] + share * (b[1] - a[1])) for a, b in ways]
+            self.touch("touchMove", *at)
+        self.touch("touchEnd")
+
+    def lift(self) -> None:
+        self.browser.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": False})
+
+
+@pytest.fixture
+def fingers(browser: Any) -> Iterator[Fingers]:
+    hands = Fingers(browser)
+    yield hands
+    hands.lift()
+
+
+def test_fingers_zoom_move_choose_and_draw(
+    page: Page, fingers: Fingers, results: Path, start: Callable[[Path, str], Server]
+) -> None:
+    server = start(results, "Ann")
+    page.open(server.address)
+    page.photo(IMAGE)
+    box = page.one("#canvas").rect
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    whole = page.one(".zoom").text
+    fingers.drag(((x - 40, y), (x - 120, y)), ((x + 40, y), (x + 120, y)))
+    page.wait(lambda: page.one(".zoom").text != whole)
+    assert int(page.one(".zoom").text.rstrip(" %")) == pytest.approx(3 * int(whole.rstrip(" %")), rel=0.1)
+    near, before = page.one(".zoom").text, page.one("#canvas").screenshot_as_png
+    fingers.drag(((x, y), (x + 90, y + 60)))
+    page.wait(lambda: page.one("#canvas").screenshot_as_png != before)
+    assert page.one(".zoom").text == near, "one finger moves, two zoom"
+    assert not page.all("#chosen"), "to move is not to choose"
+
+    page.press("0")
+    page.wait(lambda: page.one(".zoom").text == whole)
+    hair = next(
+        row
+        for row in rows(results / "hairs.csv")
+        if row["image"] == IMAGE and row["counted"] == "true" and "cut_by_edge" not in row["flags"]
+    )
+    scale = min(box["width"] / 640, box["height"] / 512)
+    root, tip = (
+        (
+            x + (float(hair[f"{end}_x_px"]) + 0.5 - 320) * scale,
+            y + (float(hair[f"{end}_y_px"]) + 0.5 - 256) * scale,
+        )
+        for end in ("root", "tip")
+    )
+    fingers.tap(*root)
+    page.wait(lambda: f"Hair {hair['hair_id']}" in page.one("#chosen").text)
+    page.one("#delete").click()
+    page.told(f"deleted hair {hair['hair_id']}")
+    page.one("#mode-add").click()
+    fingers.tap(*root)
+    fingers.tap(*tip)
+    page.one("#done").click()
+    page.told("added hair 100001")
+    assert page.complaints() == []
+    assert server.end(signal.SIGINT) == 0
+
+
+def test_both_views_and_the_worklist_are_accessible(
+    page: Page, results: Path, start: Callable[[Path, str], Server]
+) -> None:
+    server = start(results, "Ann")
+    page.open(server.address)
+    assert barriers(page.browser) == []
+    page.photo(IMAGE)
+    page.press("n")
+    assert barriers(page.browser) == []
+    page.press("?")
+    page.one("#sheet[open]")
+    assert barriers(page.browser) == []
+    page.press(Keys.ESCAPE, "w")
+    page.one("#pairs a.open").click()
+    page.one("#canvas-baseline[data-ready]")
+    assert barriers(page.browser) == []
 
 
 def test_keys_are_shown_and_everything_fits_a_small_laptop(

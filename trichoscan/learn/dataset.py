@@ -31,13 +31,17 @@ SEAM_REACH_UM = 650.0
 """A hair that begins this close to a seam and points at it may have been left out."""
 CUT_MARGIN_CELLS = 3.0
 """An end this close outside the crop still shows."""
+HARD_SHARE = 0.5
+"""So many crops lie about a hair that is hard to tell, the others anywhere."""
+BUNDLE_UM, THIN_HARDNESS = 250.0, 4.0
+"""A hair is as hard as roots lie so near to its own (itself included); a thin one at least as said."""
 STYLE_SHARE = {
-    "clipped": 0.28,
+    "clipped": 0.24,
     "long": 0.25,
-    "thin": 0.18,
-    "light": 0.14,
-    "dark_skin": 0.08,
-    "wide": 0.05,
+    "thin": 0.19,
+    "light": 0.15,
+    "dark_skin": 0.11,
+    "wide": 0.04,
     "bare": 0.02,
 }
 """How often each style of phantom is trained on: more of what no real photo here shows, and is hard."""
@@ -183,7 +187,8 @@ def _labelled(mark: Mapping[str, Any]) -> list[LabelledHair]:
             raise ValueError(f"a path of shape {path.shape}")
     root_visible = mark.get("root_visible", True)
     tip_visible = mark.get("tip_visible", not mark.get("cut_by_edge", False))
-    return [LabelledHair(first, root_visible, tip_visible), *_without_ends(others)]
+    hair = LabelledHair(first, root_visible, tip_visible, mark["kind"] == "undersize")
+    return [hair, *_without_ends(others)]
 
 
 def _without_ends(paths: Sequence[NDArray[np.float64]]) -> list[LabelledHair]:
@@ -202,7 +207,7 @@ def random_crop(photo: AnnotatedPhoto, size_px: int, rng: np.random.Generator) -
     rng : numpy.random.Generator
     """
     zoom = photo.um_per_px / WORKING_UM_PER_PX * np.exp(rng.uniform(-0.3, 0.3))
-    affine = _random_affine(photo.pixels.shape, zoom, size_px, rng)
+    affine = _random_affine(_random_centre(photo, size_px / zoom, rng), zoom, size_px, rng)
     shrink = min(1.0, 1.3 * zoom)
     source, to_source = photo.pixels, affine
     if shrink < 1.0:
@@ -226,20 +231,38 @@ def random_crop(photo: AnnotatedPhoto, size_px: int, rng: np.random.Generator) -
     return Crop(augment_pixels(pixels, rng), labels, weights)
 
 
+def _random_centre(photo: AnnotatedPhoto, side_px: float, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Centre of a crop of that side: anywhere, or about a hard hair."""
+    limits = np.array(photo.pixels.shape[1::-1], float)
+    low = np.minimum(0.4 * side_px, limits / 2)
+    if not photo.hairs or rng.random() >= HARD_SHARE:
+        return rng.uniform(low, limits - low)
+    hair = photo.hairs[int(rng.choice(len(photo.hairs), p=_hardness(photo)))]
+    about = hair.path[0] + rng.uniform(-0.35, 0.35, 2) * side_px
+    return np.clip(about, low, limits - low)
+
+
+def _hardness(photo: AnnotatedPhoto) -> NDArray[np.float64]:
+    """(N,) how hard each hair is to tell, summing to 1."""
+    roots = np.array([hair.path[0] for hair in photo.hairs])
+    apart_um = np.linalg.norm(roots[:, None] - roots, axis=-1) * photo.um_per_px
+    hardness = (apart_um < BUNDLE_UM).sum(1).astype(float)
+    thin = np.array([hair.thin for hair in photo.hairs])
+    hardness[thin] = np.maximum(hardness[thin], THIN_HARDNESS)
+    return np.asarray(hardness / hardness.sum(), np.float64)
+
+
 def _random_affine(
-    shape: tuple[int, ...], zoom: float, size_px: int, rng: np.random.Generator
+    centre: NDArray[np.float64], zoom: float, size_px: int, rng: np.random.Generator
 ) -> NDArray[np.float64]:
     """(3, 3) from photo px to crop px: turned by any angle, mirrored half of the time."""
-    height, width = shape[:2]
-    half = 0.5 * size_px / zoom
-    centre = [rng.uniform(min(0.8 * half, n / 2), max(n - 0.8 * half, n / 2)) for n in (width, height)]
     angle = rng.uniform(0, 2 * np.pi)
     mirror = rng.choice([-1.0, 1.0])
     c, s = np.cos(angle), np.sin(angle)
     linear = zoom * np.array([[c, -s], [s, c]]) @ np.diag([mirror, 1.0])
     affine = np.eye(3)
     affine[:2, :2] = linear
-    affine[:2, 2] = (size_px - 1) / 2 - linear @ np.array(centre)
+    affine[:2, 2] = (size_px - 1) / 2 - linear @ centre
     return affine
 
 
@@ -302,6 +325,6 @@ def phantom_photo(seed: int, size_px: int, rng: np.random.Generator) -> Annotate
     hairs = []
     for h in phantom.hairs:
         if h.kind != "abnormal":
-            hairs.append(LabelledHair(h.path_px, h.root_visible, h.tip_visible))
+            hairs.append(LabelledHair(h.path_px, h.root_visible, h.tip_visible, h.kind == "undersize"))
             hairs += _without_ends([part.path_px for part in h.other_parts])
     return AnnotatedPhoto(f"phantom_{seed}", phantom.pixels, phantom.um_per_px, tuple(hairs))

@@ -21,11 +21,12 @@ from trichoscan.learn.hair_sets import (
     Direction,
     Truth,
     file_of_image,
+    read_drawn,
     read_found,
-    read_paths,
     read_table,
     read_truth,
 )
+from trichoscan.learn.pairing import ROOT_WITHIN_UM
 from trichoscan.learn.slices import hair_rows, slice_table
 from trichoscan.learn.verdict import Verdict, judge_photo, units_right
 from trichoscan.learn.worst import error_pictures, errors_of, worst
@@ -77,8 +78,9 @@ def evaluate(
         count_bias_percent (of the total), count_error_percent (mean of the absolute error by photo),
         count_r (correlation over photos), root_error_median_um, angle_error_median_deg, thin_recall,
         units (true ones that are judged), units_right_percent (of them, those whose number of hairs was
-        found), calibration_error (0-1), confidence_bias (mean confidence less the share right),
-        photos_without_hair, false_hairs_without_hair (found hairs a photo on these, edges and all),
+        found), calibration_error, tip_calibration_error (0-1), confidence_bias (mean confidence less
+        the share right), photos_without_hair, false_hairs_without_hair (found hairs a photo on these,
+        edges and all),
         diameters, diameter_bias_um, diameter_error_um (mean absolute), diameter_slope (measured on
         true), truth_without_result (truth files of which no photo is in the results: not judged).
         None where there is nothing to compute it from.
@@ -140,9 +142,9 @@ def judge_all(results: Path, files: dict[str, Path], *, seams: bool, direction: 
         truth = read_truth(files[image], seams=seams, direction=direction)
         if row.status == "ok":
             _check_size(files[image], image, truth, (str(row.width_px), str(row.height_px)))
-        paths = read_paths(results / str(row.geometry)) if row.geometry else {}
+        drawn = read_drawn(results / str(row.geometry)) if row.geometry else {}
         table = hairs_of.get(image, hairs.iloc[:0])
-        found = read_found(table, paths, truth, seams=seams, direction=direction)
+        found = read_found(table, drawn, truth, seams=seams, direction=direction)
         focus = float(str(row.focus) or "nan")
         verdicts.append(
             judge_photo(image, str(row.status), found, truth.hairs, um_per_px=truth.um_per_px, focus=focus)
@@ -167,6 +169,20 @@ def _confidence(verdicts: Sequence[Verdict]) -> tuple[NDArray[np.float64], NDArr
     """Confidence of all found hairs that are judged, and whether they are right."""
     confidence = np.concatenate([v.found.confidence[v.found_judged] for v in verdicts])
     return confidence, np.concatenate([v.found_right[v.found_judged] for v in verdicts])
+
+
+def _tip_confidence(verdicts: Sequence[Verdict]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Confidence in the tips of all judged pairs, NaN where none was seen, and whether they are right."""
+    confidence, right = [np.empty(0)], [np.zeros(0, bool)]
+    for v in verdicts:
+        judged = _judged_pairs(v)
+        sides = ((v.found, v.pairs.found[judged]), (v.true, v.pairs.true[judged]))
+        found, true = (
+            np.array([hairs.paths_px[k][-1] for k in which]).reshape(-1, 2) for hairs, which in sides
+        )
+        confidence.append(v.found.tip_confidence[v.pairs.found[judged]])
+        right.append(np.hypot(*(found - true).T) * v.um_per_px <= ROOT_WITHIN_UM)
+    return np.concatenate(confidence), np.concatenate(right)
 
 
 def summarize(verdicts: Sequence[Verdict]) -> dict[str, float | None]:
@@ -220,6 +236,7 @@ def _units_and_confidence(verdicts: Sequence[Verdict]) -> dict[str, float | None
         "units": units,
         "units_right_percent": None if share is None else 100 * share,
         "calibration_error": calibration_error(calibration_bins(confidence, is_right)),
+        "tip_calibration_error": calibration_error(calibration_bins(*_tip_confidence(verdicts))),
         "confidence_bias": float((confidence - is_right)[known].mean()) if known.any() else None,
         "photos_without_hair": len(bare),
         "false_hairs_without_hair": float(np.mean(bare)) if bare else None,
@@ -254,7 +271,14 @@ def _median(arrays: list[NDArray[np.float64]]) -> float | None:
     return float(np.median(values)) if len(values) else None
 
 
-NOT_OF_ONE_PHOTO = ("photos", "count_r", "diameters", "photos_without_hair", "calibration_error")
+NOT_OF_ONE_PHOTO = (
+    "photos",
+    "count_r",
+    "diameters",
+    "photos_without_hair",
+    "calibration_error",
+    "tip_calibration_error",
+)
 
 
 def _write(results: Path, verdicts: Sequence[Verdict], summary: dict[str, float | None]) -> None:

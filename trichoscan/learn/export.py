@@ -21,13 +21,15 @@ from trichoscan.learn.operating import (
     choose_least_confidence,
     count_cv,
     fit_confidence,
+    fit_tip_confidence,
     reported,
     try_photos,
 )
 from trichoscan.learn.train import TrainConfig
 from trichoscan.segment.candidates import DEFAULT_THRESHOLDS
-from trichoscan.segment.infer import Weights, load_weights, run_tile
+from trichoscan.segment.infer import VERIFIER_PREFIX, Weights, load_weights, run_tile
 from trichoscan.segment.network import WORKING_UM_PER_PX, HairNet
+from trichoscan.segment.verifier import Verifier
 
 PHANTOM_VALIDATION = 24
 """Phantoms on which confidence is fitted beside real photos, which show no long or light hair, or alone."""
@@ -35,6 +37,7 @@ PHANTOM_VALIDATION = 24
 
 def export_weights(
     network: HairNet,
+    verifier: Verifier | None,
     config: TrainConfig,
     split: dict[str, list[str]],
     folder: Path,
@@ -45,6 +48,7 @@ def export_weights(
     Parameters
     ----------
     network : HairNet
+    verifier : Verifier or None
     config : TrainConfig
     split : dict
         See `dataset.split_by_name`.
@@ -58,7 +62,10 @@ def export_weights(
         `folder`.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
+    state = network.state_dict()
+    if verifier is not None:
+        state |= {f"{VERIFIER_PREFIX}{name}": value for name, value in verifier.state_dict().items()}
+    tensors = {k: v.detach().cpu().contiguous() for k, v in state.items()}
     data = save({k: v.half() if v.dtype == torch.float32 else v for k, v in tensors.items()})
     (folder / "model.safetensors").write_bytes(data)
     stored = {
@@ -78,7 +85,8 @@ def export_weights(
     fitted = fit_confidence([*real, *drawn])
     judged = real or drawn
     least = choose_least_confidence(judged, fitted)
-    stored["thresholds"] = DEFAULT_THRESHOLDS | fitted | {"confidence": least}
+    tips = fit_tip_confidence([*real, *drawn])
+    stored["thresholds"] = DEFAULT_THRESHOLDS | fitted | tips | {"confidence": least}
     stored["count_cv"] = count_cv(judged, fitted, least)
     stored["validation"] = _summary(judged, fitted, least)
     stored["validation_phantoms"] = _summary(drawn, fitted, least)

@@ -52,6 +52,8 @@ class HairSet:
         Hairs of one number leave the skin together; `NO_UNIT` for debris.
     diameter_um, confidence : (K,) float64
         NaN where unknown; true hairs have no confidence.
+    tip_confidence : (K,) float64
+        That the end of the path is the hair's tip; NaN where no tip was seen.
     thin : (K,) bool
         Marked as thin in the truth.
     ignored : (K,) bool
@@ -63,6 +65,7 @@ class HairSet:
     unit: NDArray[np.int64]
     diameter_um: NDArray[np.float64]
     confidence: NDArray[np.float64]
+    tip_confidence: NDArray[np.float64]
     thin: NDArray[np.bool_]
     ignored: NDArray[np.bool_]
 
@@ -148,7 +151,7 @@ def read_truth(file: Path, *, seams: bool, direction: Direction) -> Truth:
         spans = np.stack([chords[:, 0], far_px.reshape(-1, 2)], 1)
         ignored |= near_seam(spans, (size_px[0] / 2, size_px[1] / 2))
     unknown = np.full(len(marks), np.nan)
-    hairs = HairSet(paths, ends_px, units, diameter_um, unknown, kinds == "undersize", ignored)
+    hairs = HairSet(paths, ends_px, units, diameter_um, unknown, unknown, kinds == "undersize", ignored)
     return Truth(size_px, um_per_px, hairs)
 
 
@@ -177,9 +180,17 @@ def _true_units(
     return units
 
 
+@dataclass(frozen=True, eq=False)
+class DrawnHair:
+    """Path, (N, 2) px, of a hair in a GeoJSON, and its tip's confidence, NaN where no tip was seen."""
+
+    path_px: NDArray[np.float64]
+    tip_confidence: float = float("nan")
+
+
 def read_found(
     table: pd.DataFrame,
-    paths_px: dict[int, NDArray[np.float64]],
+    drawn: dict[int, DrawnHair],
     truth: Truth,
     *,
     seams: bool,
@@ -191,7 +202,7 @@ def read_found(
     ----------
     table : DataFrame
         The photo's rows of hairs.csv.
-    paths_px : dict of int to (N, 2) float64
+    drawn : dict of int to DrawnHair
         By hair_id; a hair that is not there is taken to be straight.
     truth : Truth
     seams, direction
@@ -200,7 +211,8 @@ def read_found(
     columns = ["root_x_px", "root_y_px", "tip_x_px", "tip_y_px"]
     chords = table[columns].astype(float).to_numpy().reshape(-1, 2, 2)
     ids = table["hair_id"].astype(int)
-    paths = tuple(paths_px.get(hair, chord) for hair, chord in zip(ids, chords, strict=True))
+    shown = [drawn.get(hair, DrawnHair(chord)) for hair, chord in zip(ids, chords, strict=True)]
+    paths = tuple(hair.path_px for hair in shown)
     ignored = near_edge(chords[:, 0], truth.size_px, EDGE_PX)
     if seams:
         ignored |= near_seam(chords, (truth.size_px[0] / 2, truth.size_px[1] / 2))
@@ -210,13 +222,14 @@ def read_found(
         np.asarray(table["unit_id"], np.int64),
         pd.to_numeric(table["diameter_um"], errors="coerce").to_numpy(float),
         pd.to_numeric(table["confidence"], errors="coerce").to_numpy(float),
+        np.array([hair.tip_confidence for hair in shown], float),
         np.zeros(len(table), bool),
         ignored,
     )
 
 
-def read_paths(file: Path) -> dict[int, NDArray[np.float64]]:
-    """Path, (N, 2) px, of each hair_id from a photo's GeoJSON; empty where there is no such file."""
+def read_drawn(file: Path) -> dict[int, DrawnHair]:
+    """Hair of each hair_id in a photo's GeoJSON; empty where there is no such file."""
     try:
         features = json.loads(file.read_text(encoding="utf-8"))["features"]
     except FileNotFoundError:
@@ -224,4 +237,9 @@ def read_paths(file: Path) -> dict[int, NDArray[np.float64]]:
     except (OSError, ValueError, KeyError) as error:
         raise TrichoscanError(f"{file}: cannot be read ({error!r}): analyze the photos again") from None
     lines = [feature for feature in features if feature["geometry"]["type"] == "LineString"]
-    return {line["properties"]["hair_id"]: np.array(line["geometry"]["coordinates"], float) for line in lines}
+    return {line["properties"]["hair_id"]: _drawn(line) for line in lines}
+
+
+def _drawn(line: dict[str, Any]) -> DrawnHair:
+    path_px = np.array(line["geometry"]["coordinates"], float)
+    return DrawnHair(path_px, float(line["properties"].get("measurements", {}).get("tip_confidence", "nan")))

@@ -9,7 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trichoscan.learn.dataset import AnnotatedPhoto
-from trichoscan.learn.pairing import near_edge, near_seam, pair_hairs
+from trichoscan.learn.pairing import (
+    ROOT_WITHIN_UM,
+    adding_hairs,
+    near_edge,
+    near_seam,
+    pair_hairs,
+    tip_error_um,
+)
 from trichoscan.segment.candidates import Candidates, to_px
 
 
@@ -20,16 +27,21 @@ class Judged:
     Attributes
     ----------
     right : (K,) bool
-        One to one with a true hair.
+        Whether each, taken in the order of what the verifier says, then of the height of their peaks, adds
+        one to the hairs that can be paired with true ones: of two that are one hair only the better is right.
     ignored : (K,) bool
         Where the annotation says nothing.
     true_count : int
         True hairs that are judged.
+    tip_known, tip_right : (K,) bool
+        Where the true tip of a right hair is seen, and whether the path ends there.
     """
 
     right: NDArray[np.bool_]
     ignored: NDArray[np.bool_]
     true_count: int
+    tip_known: NDArray[np.bool_]
+    tip_right: NDArray[np.bool_]
 
 
 def judge(candidates: Candidates, truth: AnnotatedPhoto, px_per_cell: float) -> Judged:
@@ -42,14 +54,26 @@ def judge(candidates: Candidates, truth: AnnotatedPhoto, px_per_cell: float) -> 
     px_per_cell : float
         Of the segmentation that the candidates come from.
     """
-    found = to_px(_ends(candidates.paths), px_per_cell)
-    true = _ends([h.path for h in truth.hairs if h.root_visible])
-    pairs = pair_hairs(found, true, truth.um_per_px)
-    ignored, true_ignored = _unjudged(found, truth), _unjudged(true, truth)
+    found = ends_px(candidates.paths, px_per_cell)
+    hairs = [hair for hair in truth.hairs if hair.root_visible]
+    true = _ends([hair.path for hair in hairs])
+    order = np.lexsort((-candidates.roots.score, -candidates.roots.second_look))
     right = np.zeros(len(found), bool)
-    right[pairs.found] = True
-    ignored[pairs.found] = true_ignored[pairs.true]
-    return Judged(right, ignored, int((~true_ignored).sum()))
+    right[order] = adding_hairs(found[order], true, truth.um_per_px)
+    chosen = np.flatnonzero(right)
+    pairs = pair_hairs(found[chosen], true, truth.um_per_px)
+    chosen = chosen[pairs.found]
+    ignored, true_ignored = _unjudged(found, truth), _unjudged(true, truth)
+    ignored[chosen] = true_ignored[pairs.true]
+    tip_known, tip_right = np.zeros(len(found), bool), np.zeros(len(found), bool)
+    tip_known[chosen] = np.array([hair.tip_visible for hair in hairs], bool)[pairs.true] & ~ignored[chosen]
+    tip_right[chosen] = tip_error_um(found[chosen], true[pairs.true], truth.um_per_px) <= ROOT_WITHIN_UM
+    return Judged(right, ignored, int((~true_ignored).sum()), tip_known, tip_right)
+
+
+def ends_px(paths: Sequence[NDArray[np.float64]], px_per_cell: float) -> NDArray[np.float64]:
+    """(K, 2, 2) root and tip, photo px, of each path in cells."""
+    return to_px(_ends(paths), px_per_cell)
 
 
 def _ends(paths: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:

@@ -34,11 +34,14 @@ class LabelledHair:
         Root first.
     root_visible, tip_visible : bool
         Whether the path's ends are the hair's own, rather than where something hides or cuts it.
+    thin : bool
+        Whether it was marked as undersize: training looks at such hairs more often.
     """
 
     path: NDArray[np.float64]
     root_visible: bool = True
     tip_visible: bool = True
+    thin: bool = False
 
 
 def point_along(path: NDArray[np.float64], distance: float) -> NDArray[np.float64]:

@@ -23,7 +23,7 @@ from trichoscan.learn.operating import reported, try_photos
 from trichoscan.learn.signed import SignedPhotos, gather_signed
 from trichoscan.learn.train import TrainConfig, train
 from trichoscan.records import TrichoscanError
-from trichoscan.segment.infer import Weights, find_weights, load_weights
+from trichoscan.segment.infer import VERIFIER_PREFIX, Weights, find_weights, load_weights
 from trichoscan.study.store import whole_file
 
 NAME = "clinic-v1"
@@ -33,6 +33,8 @@ LEARNING_RATE = 2e-4
 """A tenth of that of a training from scratch: what was learned is not to be forgotten."""
 PHANTOM_SHARE = 0.4
 """Phantoms keep alive what the clinic's own photos do not show: light, long and thin hair."""
+VERIFIER_EPOCHS, VERIFIER_PHANTOMS = 2, 60
+"""The verifier goes on from the shipped one, on the same photos."""
 FEWEST_HAIRS = 200
 """Hairs on the validation photos that it takes to choose operating points anew."""
 DRAWS = 2000
@@ -147,6 +149,8 @@ def learn_from_review(
         "learning_rate": LEARNING_RATE,
         "start_from": _checkpoint(start, out / "start.pt"),
         "split": signed.split,
+        "verifier_epochs": VERIFIER_EPOCHS,
+        "verifier_phantoms": VERIFIER_PHANTOMS,
     }
     config = TrainConfig(
         signed.folder,
@@ -169,10 +173,12 @@ def learn_from_review(
 
 
 def _checkpoint(weights: Path, path: Path) -> Path:
-    """The shipped network as a checkpoint to start from."""
+    """The shipped networks as a checkpoint to start from."""
     state = {name: value.float() for name, value in load_file(weights / "model.safetensors").items()}
+    names = [name for name in state if name.startswith(VERIFIER_PREFIX)]
+    verifier = {name.removeprefix(VERIFIER_PREFIX): state.pop(name) for name in names}
     with whole_file(path) as temporary:
-        torch.save({"mean_model": state}, temporary)
+        torch.save({"mean_model": state} | ({"verifier": verifier} if verifier else {}), temporary)
     return path
 
 

@@ -13,10 +13,9 @@ import numpy as np
 from PIL import Image
 
 from trichoscan.records import Analysis, Hair, TrichoscanError
-from trichoscan.report.review.photos import ReviewPhoto, list_photos
 from trichoscan.study.corrections.audit import open_audit
 from trichoscan.study.corrections.refresh import photo_state
-from trichoscan.study.places import read_pixels
+from trichoscan.study.places import PlacedPhoto, place_photos, read_pixels
 from trichoscan.study.store import file_names, whole_file
 
 HELD_OUT_SHARE, VALIDATION_SHARE = 0.25, 0.2
@@ -69,8 +68,8 @@ def gather_signed(results: Path, folder: Path, photos: Path | None = None) -> Si
     """
     audit = open_audit(results)
     audit.check()
-    listed = [photo for photo in list_photos(results, photos) if photo.row["status"] == "ok"]
-    signed: list[tuple[ReviewPhoto, Analysis]] = []
+    listed = [photo for photo in place_photos(results, photos) if photo.row["status"] == "ok"]
+    signed: list[tuple[PlacedPhoto, Analysis]] = []
     without_scale = []
     for photo in listed:
         state, stands = photo_state(results, audit, photo.image, audit.events(("photo", photo.image)))
@@ -122,7 +121,7 @@ def split_by_subject(subject_of: Mapping[str, str]) -> dict[str, list[str]]:
     }
 
 
-def _write_photo(folder: Path, stem: str, photo: ReviewPhoto, analysis: Analysis) -> None:
+def _write_photo(folder: Path, stem: str, photo: PlacedPhoto, analysis: Analysis) -> None:
     pixels = read_pixels(photo.image, photo.places, analysis.sha256)
     height, width = pixels.shape[:2]
     truth = {

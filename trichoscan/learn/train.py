@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,9 +31,11 @@ from trichoscan.learn.dataset import (
 )
 from trichoscan.learn.twins import find_twins, without_twins
 from trichoscan.records import TrichoscanError
-from trichoscan.segment.infer import resolve_device
+from trichoscan.segment.candidates import DEFAULT_THRESHOLDS
+from trichoscan.segment.infer import Weights, resolve_device
 from trichoscan.segment.memory import keep_freed_memory
-from trichoscan.segment.network import HairNet
+from trichoscan.segment.network import WORKING_UM_PER_PX, HairNet, for_inference
+from trichoscan.segment.verifier import Verifier
 
 
 @dataclass(frozen=True)
@@ -67,16 +69,20 @@ class TrainConfig:
     resume : bool
         Go on from the checkpoint in `out` if there is one.
     start_from : Path or None
-        Checkpoint whose weights to begin with.
+        Checkpoint whose weights to begin with; where it holds a verifier, that goes on from it.
     seams : bool
         Whether the annotation was cut along the photos' middle lines, as in shared/data/fdu.
     split : mapping or None
         Stems for "train", "validation" and "held_out"; None: by name hash.
+    verifier_epochs : int
+        Times that the verifier sees each possible hair; 0 makes weights without one.
+    verifier_phantoms : int
+        Phantoms that it learns from, beside the photos.
     """
 
     photos: Path | None
     out: Path
-    name: str = "follicle-v2"
+    name: str = "follicle-v3"
     steps: int = 2500
     batch: int = 8
     crop_px: int = 512
@@ -90,14 +96,18 @@ class TrainConfig:
     start_from: Path | None = None
     seams: bool = False
     split: Mapping[str, Sequence[str]] | None = None
+    verifier_epochs: int = 10
+    verifier_phantoms: int = 240
 
 
 EMA_STEPS = 200
 """The weights kept are an exponential mean over about this many steps."""
 CHECKPOINT_STEPS = 100
-PHANTOM_POOL, PHANTOM_TURNS = 16, 8
+PHANTOM_POOL, PHANTOM_TURNS = 24, 16
 """Drawing a phantom costs as much as learning from three crops: so many are kept at a time, and each has
 so many turns at being cropped, a batch or more apart."""
+VERIFIER_SEED = 1_000_003
+"""Sets the phantoms of the verifier apart from those of the network."""
 LOSS_SHARES = {"root": 1.0, "tip": 0.5, "shaft": 1.0, "bend": 1.0, "reach": 0.5}
 
 
@@ -179,7 +189,7 @@ def losses(maps: dict[str, Tensor], batch: dict[str, Tensor]) -> dict[str, Tenso
 
 
 def train(config: TrainConfig, log: Callable[[str], None] = print) -> Path:
-    """Train, choose the operating points, and write a weights folder.
+    """Train the network, then the verifier, choose the operating points, and write a weights folder.
 
     Parameters
     ----------
@@ -211,7 +221,38 @@ def train(config: TrainConfig, log: Callable[[str], None] = print) -> Path:
         _go_on(model, mean_model, optimizer, step, config, run, device, log)
     else:
         log(f"{config.out}: {step} steps are done already; on to the operating points")
-    return export_weights(mean_model, config, split, config.out / "weights" / config.name, log)
+    verifier = _train_verifier(mean_model, config, split["train"], device, log)
+    return export_weights(mean_model, verifier, config, split, config.out / "weights" / config.name, log)
+
+
+def _train_verifier(
+    network: HairNet, config: TrainConfig, stems: list[str], device: torch.device, log: Callable[[str], None]
+) -> Verifier | None:
+    """Verifier for the finished network, from the photos trained on and phantoms of its own."""
+    from trichoscan.learn.second_look import train_verifier
+
+    def photos() -> Iterator[AnnotatedPhoto]:
+        for stem in stems:
+            assert config.photos is not None
+            yield from read_annotated(config.photos, [stem], seams=config.seams)
+        for which in range(config.verifier_phantoms):
+            rng = np.random.default_rng([config.seed, which, VERIFIER_SEED])
+            yield phantom_photo(int(rng.integers(2**31)), config.crop_px, rng)
+
+    start = None
+    if config.start_from is not None:
+        start = torch.load(config.start_from, map_location=device, weights_only=True).get("verifier")
+    stored = {"working_um_per_px": WORKING_UM_PER_PX, "thresholds": DEFAULT_THRESHOLDS}
+    return train_verifier(
+        photos() if config.verifier_epochs else [],
+        Weights(config.name, "", stored, for_inference(network)),
+        epochs=config.verifier_epochs,
+        learning_rate=config.learning_rate,
+        seed=config.seed,
+        device=device.type,
+        log=log,
+        start=start,
+    )
 
 
 def _run_of(config: TrainConfig, photos: list[str]) -> dict[str, Any]:

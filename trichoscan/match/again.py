@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trichoscan.match.constellation import Constellation
-from trichoscan.match.gain import RECOVERED, Jitter, Rates, chances_alone, lasting, place_gain, steps, unseen
+from trichoscan.match.gain import Jitter, Rates, chances_alone, lasting, place_gain, steps, unseen
 from trichoscan.match.pixels import Evidence
 from trichoscan.match.posterior import best_assignment, marginals
 from trichoscan.match.scene import Scene
@@ -80,7 +80,8 @@ class Alone:
 
     def chances(self) -> tuple[Floats, Floats]:
         """(K,) and (K,) probability that each is gone, and that it is there and was overlooked."""
-        return chances_alone(self.stars.confidence, self.unpaired, self.gone, self.evidence)
+        stars = self.stars
+        return chances_alone(stars.confidence, self.unpaired, self.gone, stars.repeatability, self.evidence)
 
 
 def sides(
@@ -167,13 +168,14 @@ def _among_doubtful(side: Alone, jitter: Jitter, area_um2: float) -> Found:
     alone, stars = side.alone, side.stars
     if not len(alone) or not side.doubtful:
         return Found((), np.zeros(0, np.int64), np.zeros(0))
-    sure = lasting(stars.confidence[alone])
+    weights = stars.repeatability
+    sure = lasting(stars.confidence[alone], weights)
     own = np.array([hair.confidence for hair in side.doubtful])
     way = steps(side.roots_um[alone], side.angle_rad[alone], side.doubtful_um)
     place = place_gain(way, side.sd_map_um[alone], jitter, np.log(len(own) / area_um2))
-    hidden = sure * (1 - side.gone) * unseen(stars.confidence, side.evidence)[alone]
-    otherwise = sure * side.gone + hidden * (1 - RECOVERED) + (1 - sure)
-    gain = place + np.log(hidden * RECOVERED / otherwise)[:, None] + np.log(own / own.mean())[None]
+    hidden = sure * (1 - side.gone) * unseen(stars.confidence, weights, side.evidence)[alone]
+    otherwise = sure * side.gone + hidden * (1 - weights.recovered) + (1 - sure)
+    gain = place + np.log(hidden * weights.recovered / otherwise)[:, None] + np.log(own / own.mean())[None]
     chance = marginals(gain)
     rows, columns = best_assignment(gain).T
     return Found(tuple(_found_again(side.doubtful[k]) for k in columns), alone[rows], chance[rows, columns])

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from trichoscan.overlooked import Repeatability
 from trichoscan.records import Analysis
 
 Floats = NDArray[np.float64]
@@ -35,6 +36,8 @@ class Constellation:
         Where a root can be seen.
     um_per_px : float
         The scale used; see `working_scales`.
+    repeatability : Repeatability
+        Of the weights.
     """
 
     hair: NDArray[np.int64]
@@ -47,6 +50,7 @@ class Constellation:
     confidence: Floats
     usable_mask: NDArray[np.bool_]
     um_per_px: float
+    repeatability: Repeatability
 
     def __len__(self) -> int:
         """Number of hairs."""
@@ -119,6 +123,7 @@ def constellation(analysis: Analysis, um_per_px: float, doubtful: bool = False) 
         confidence=np.array([hair.confidence for hair in hairs], np.float64),
         usable_mask=analysis.quality.usable_mask,
         um_per_px=um_per_px,
+        repeatability=analysis.repeatability,
     )
 
 

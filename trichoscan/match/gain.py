@@ -10,7 +10,7 @@ from scipy.spatial import cKDTree
 
 from trichoscan.match.constellation import Constellation
 from trichoscan.match.pixels import Evidence
-from trichoscan.overlooked import overlooked
+from trichoscan.overlooked import Repeatability, overlooked
 
 Floats = NDArray[np.float64]
 Both = tuple[Evidence, Evidence]
@@ -26,17 +26,15 @@ GUESS_PAIRS = 8.0
 STRAY_SHARE, STRAY_FACTORS = 0.1, (2.0, 4.0)
 """One in ten pairs lies that much wider across, and along the shaft: of 1245 right pairs of such photos one
 in a hundred lay more than 23-33 um apart across, and 55-87 um along."""
+CLUMP_PER_UM2 = 2e-5
+"""No less than this: some two hairs within 0.2 mm of another of their unit. Detection finds fewer, for it
+takes hairs that touch for one, and so a new hair beside a lost one would pass for that."""
 CLUMP_REACH_UM = 120.0
 """Within this distance the density about a root is counted: where a hair of the same unit may come anew."""
 LARGEST_GAP_UM = 200.0
 """No pair is farther apart: less than half of the distance of follicular units."""
-RECOVERED = 0.5
-"""Of the hairs that detection overlooked, those found when looked for again: 78 of 146 on the same pairs."""
 HIDDEN_MISSED = 0.8
 """Chance to overlook a hair that lies below hairs that were found, beyond the usual one (our choice)."""
-TRANSIENT_SHARE = 0.12
-"""A detection is no hair, and not there at the other visit, with this share of (1 - c): 13 of 108 on 12 pairs
-of phantoms with loose hair clippings, 9 of 166 on plucked pairs, of which both photos are one."""
 DIRECTION_LIMITS = (-1.5, 0.5)
 """Log ratio that direction may add: hair is combed anew."""
 OTHER_DIRECTION_SD_RAD = 0.25
@@ -76,9 +74,9 @@ class Jitter:
     along_um: float = ALONG_UM
 
 
-def lasting(confidence: Floats) -> Floats:
+def lasting(confidence: Floats, weights: Repeatability) -> Floats:
     """(K,) probability that what was detected is a hair, or at least stays."""
-    return 1 - TRANSIENT_SHARE * (1 - confidence)
+    return 1 - weights.transient * (1 - confidence)
 
 
 def steps(baseline_um: Floats, angle_rad: Floats, followup_um: Floats) -> tuple[Floats, Floats]:
@@ -144,19 +142,23 @@ def density_about_a_root(roots_um: Floats, area_um2: float) -> float:
     mean = len(roots_um) / area_um2
     close = 2 * len(cKDTree(roots_um).query_pairs(CLUMP_REACH_UM))
     disc = np.pi * CLUMP_REACH_UM**2
-    return max(mean, (close + mean * disc) / (len(roots_um) + 1) / disc)
+    return max(CLUMP_PER_UM2, mean, (close + mean * disc) / (len(roots_um) + 1) / disc)
 
 
-def unseen(confidence: Floats, evidence: Evidence | None) -> Floats:
+def unseen(confidence: Floats, weights: Repeatability, evidence: Evidence | None) -> Floats:
     """(K,) chance that detection overlooks each, times the likelihood of the other photo's pixels if so."""
-    missed = overlooked(confidence)
+    missed = overlooked(confidence, weights)
     if evidence is None:
         return missed
     return (missed + (1 - missed) * HIDDEN_MISSED * evidence.hidden) * np.exp(evidence.log_ratio)
 
 
 def chances_alone(
-    confidence: Floats, alone: Floats, share: float, evidence: Evidence | None = None
+    confidence: Floats,
+    alone: Floats,
+    share: float,
+    weights: Repeatability,
+    evidence: Evidence | None = None,
 ) -> tuple[Floats, Floats]:
     """What became of hairs without a partner: gone, or there and overlooked; else they were no hairs.
 
@@ -168,6 +170,7 @@ def chances_alone(
         Probability that it has no partner among the hairs of the other visit.
     share : float
         Of the hairs that are gone.
+    weights : Repeatability
     evidence : Evidence, optional
         Of the other photo's pixels.
 
@@ -175,9 +178,10 @@ def chances_alone(
     -------
     (K,) and (K,) float64
     """
-    gone = lasting(confidence) * share
-    there = lasting(confidence) * (1 - share) * (1 - RECOVERED) * unseen(confidence, evidence)
-    total = np.maximum(gone + there + 1 - lasting(confidence), 1e-12)
+    real = lasting(confidence, weights)
+    gone = real * share
+    there = real * (1 - share) * (1 - weights.recovered) * unseen(confidence, weights, evidence)
+    total = np.maximum(gone + there + 1 - real, 1e-12)
     return alone * gone / total, alone * there / total
 
 
@@ -186,19 +190,20 @@ def pixel_gain(baseline: Constellation, followup: Constellation, rates: Rates, e
     parts = []
     sides = (baseline, rates.lost, evidence[0]), (followup, rates.new, evidence[1])
     for stars, share, pixels in sides:
-        _, there = chances_alone(stars.confidence, np.ones(len(stars)), share)
+        _, there = chances_alone(stars.confidence, np.ones(len(stars)), share, stars.repeatability)
         ratio = np.exp(pixels.log_ratio)
         parts.append(np.log(ratio / (there * ratio + 1 - there)))
     return parts[0][:, None] + parts[1][None]
 
 
-def again_share(confidence: Floats, gone: float) -> Floats:
+def again_share(stars: Constellation, gone: float) -> Floats:
     """(K,) probability that the other visit's detection shows each again."""
-    return lasting(confidence) * (1 - gone) * (1 - overlooked(confidence))
+    missed = overlooked(stars.confidence, stars.repeatability)
+    return lasting(stars.confidence, stars.repeatability) * (1 - gone) * (1 - missed)
 
 
-def presence_gain(baseline: Floats, followup: Floats, rates: Rates) -> Floats:
-    """(K, L) log odds of being in a pair, over both being alone, from confidences (K,) and (L,)."""
+def presence_gain(baseline: Constellation, followup: Constellation, rates: Rates) -> Floats:
+    """(K, L) log odds of being in a pair, over both being alone."""
     there = again_share(baseline, rates.lost)
     alone = 1 - there
     alone_too = 1 - again_share(followup, rates.new)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from trichoscan.records import Hair, Pairing
 
 Star = tuple[int, float, float]
+
+S = TypeVar("S", bound=tuple[Any, ...])
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,8 +57,30 @@ def identities(pairings: Mapping[tuple[int, int], Pairing], visits: int) -> tupl
         for m in pairing.matches:
             if m.baseline is not None and m.followup is not None:
                 links.append((m.probability, firsts[m.baseline], seconds[m.followup]))
-    group = {star: {star[0]: star} for star in hair_of}
-    weakest = dict.fromkeys(hair_of, 1.0)
+    return tuple(
+        Identity(tuple(hair_of[stars[v]] if v in stars else None for v in range(visits)), weakest)
+        for stars, weakest in join(hair_of, links)
+    )
+
+
+def join(stars: Iterable[S], links: Iterable[tuple[float, S, S]]) -> list[tuple[dict[int, S], float]]:
+    """Join links from the likeliest on, as long as what they join has no visit in common.
+
+    Parameters
+    ----------
+    stars : iterable of tuples
+        All that are to be named; first the number of its visit, then what orders it within the visit.
+    links : iterable of (float, star, star)
+        Probability that two are one.
+
+    Returns
+    -------
+    list of (dict of int to star, float)
+        The stars of each identity by visit, and the probability of the weakest of its links; sorted by the
+        first visit that shows it, and within.
+    """
+    group: dict[S, dict[int, S]] = {star: {star[0]: star} for star in stars}
+    weakest = dict.fromkeys(group, 1.0)
     for probability, one, other in sorted(links, key=lambda link: (-link[0], link[1], link[2])):
         mine, theirs = group[one], group[other]
         if mine is theirs or mine.keys() & theirs.keys():
@@ -65,16 +90,11 @@ def identities(pairings: Mapping[tuple[int, int], Pairing], visits: int) -> tupl
             group[star] = joined
             weakest[star] = probability
     found = {tuple(sorted(g.values())) for g in group.values()}
-    ordered = sorted(found, key=lambda stars: (stars[0][0], stars[0][2], stars[0][1]))
-    names = []
-    for stars in ordered:
-        at = {star[0]: hair_of[star] for star in stars}
-        names.append(Identity(tuple(at.get(v) for v in range(visits)), weakest[stars[0]]))
-    return tuple(names)
+    return [({star[0]: star for star in one}, weakest[one[0]]) for one in sorted(found)]
 
 
 def _star(visit: int, hair: Hair, hair_of: dict[Star, Hair]) -> Star:
-    """Name of a hair within its visit: no two have the same root."""
-    star = (visit, float(hair.root_px[0]), float(hair.root_px[1]))
+    """Name of a hair within its visit, by its root from top to bottom: no two have the same."""
+    star = (visit, float(hair.root_px[1]), float(hair.root_px[0]))
     hair_of.setdefault(star, hair)
     return star

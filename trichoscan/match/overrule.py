@@ -27,6 +27,13 @@ class Links:
     alone_baseline: Collection[int] = ()
     alone_followup: Collection[int] = ()
 
+    def swapped(self) -> Links:
+        """The same, follow-up first."""
+        return Links([(k, i) for i, k in self.same], self.alone_followup, self.alone_baseline)
+
+
+NO_LINKS = Links()
+
 
 def overrule(pairing: Pairing, links: Links) -> Pairing:
     """Pair and part hairs as they were linked, and their units with them.

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trichoscan.match.again import look_again, sides
+from trichoscan.match.constellation import Constellation
 from trichoscan.match.gain import (
     Both,
     Jitter,
@@ -30,8 +31,9 @@ from trichoscan.match.gain import (
     unit_gain,
     width_gain,
 )
+from trichoscan.match.gap import LEAST_UM, gap_gain, with_gaps
 from trichoscan.match.outcome import write_down
-from trichoscan.match.pixels import Evidence, examine, look_at
+from trichoscan.match.pixels import Evidence, Sight, examine, look_at
 from trichoscan.match.posterior import best_assignment, marginals
 from trichoscan.match.scene import Scene, see
 from trichoscan.records import Alignment, Analysis, Pairing, TrichoscanError
@@ -84,16 +86,47 @@ def pair(
     gain, chance, rates, jitter = _weigh(scene)
     chosen = best_assignment(gain)
     evidence = None
-    for _ in range(LOOKS if pixels is not None and gain.size else 0):
-        assert pixels is not None
-        evidence = _look_at_pixels(scene, chosen, chance, (baseline, followup), alignment, pixels)
-        rates = _rates(scene, chance, rates, evidence)
-        seen = gain + pixel_gain(scene.baseline, scene.followup, rates, evidence)
-        chance, chosen = marginals(seen), best_assignment(seen)
+    if pixels is not None and gain.size:
+        sights = _sights(scene, (baseline, followup), pixels)
+        between = _between(scene, (baseline, followup), alignment, sights)
+        gain = gain + between
+        chance, chosen = marginals(gain), best_assignment(gain)
+        for _ in range(LOOKS):
+            shown = _look_at_pixels(scene, chosen, chance, (baseline, followup), alignment, sights)
+            evidence = with_gaps(shown, scene.step_um[1], between)
+            rates = _rates(scene, chance, rates, evidence)
+            seen = gain + pixel_gain(scene.baseline, scene.followup, rates, shown)
+            chance, chosen = marginals(seen), best_assignment(seen)
     both = sides(scene, chosen, chance, rates, evidence)
     found = tuple(look_again(side, jitter, scene.followup_area_um2) for side in both)
     gone = both[0].chances()[0], both[1].chances()[0]
     return write_down(baseline, followup, alignment, scene, chosen, chance, gone, (found[0], found[1]))
+
+
+def _sights(
+    scene: Scene, analyses: tuple[Analysis, Analysis], pixels: tuple[Image, Image]
+) -> tuple[Sight, Sight]:
+    """Both photos, prepared to be looked at."""
+    stars = scene.baseline, scene.followup
+    first, second = (
+        look_at(image, a.quality.usable_mask, a.hairs, a.doubtful, s.um_per_px)
+        for image, a, s in zip(pixels, analyses, stars, strict=True)
+    )
+    return first, second
+
+
+def _between(
+    scene: Scene,
+    analyses: tuple[Analysis, Analysis],
+    alignment: Alignment,
+    sights: tuple[Sight, Sight],
+) -> Floats:
+    """(K, L) what the pixels between two roots say."""
+    first, second = scene.baseline, scene.followup
+    hairs = [analyses[0].hairs[k] for k in first.hair], [analyses[1].hairs[k] for k in second.hair]
+    onward = alignment.to_followup(first.to_px(first.roots_um))
+    back = first.to_px(scene.at_um)
+    return gap_gain(scene.step_um, hairs, (first.hair, second.hair), (back, onward), sights)
 
 
 def _look_at_pixels(
@@ -102,18 +135,16 @@ def _look_at_pixels(
     chance: Floats,
     analyses: tuple[Analysis, Analysis],
     alignment: Alignment,
-    pixels: tuple[Image, Image],
+    sights: tuple[Sight, Sight],
 ) -> Both:
     """What the follow-up's pixels say of the baseline's hairs, and the other way round."""
     stars = scene.baseline, scene.followup
-    sights = [
-        look_at(image, a.quality.usable_mask, a.hairs, a.doubtful, s.um_per_px)
-        for image, a, s in zip(pixels, analyses, stars, strict=True)
-    ]
+    # A partner that stands apart is to be looked past: seeing it is not seeing the hair itself.
     partner = np.full(len(stars[0]), -1, np.int64), np.full(len(stars[1]), -1, np.int64)
     sure = np.zeros(len(stars[0]), bool), np.zeros(len(stars[1]), bool)
+    near = np.hypot(*(step[chosen[:, 0], chosen[:, 1]] for step in scene.step_um)) < LEAST_UM
     for side in (0, 1):
-        partner[side][chosen[:, side]] = stars[1 - side].hair[chosen[:, 1 - side]]
+        partner[side][chosen[near, side]] = stars[1 - side].hair[chosen[near, 1 - side]]
         sure[side][chosen[:, side]] = chance[chosen[:, 0], chosen[:, 1]] > SURE
     middle, spread = comb(scene.turn_rad[chance > SURE])
     onward = alignment.to_followup, alignment.to_baseline
@@ -143,10 +174,10 @@ def _weigh(scene: Scene) -> tuple[Floats, Floats, Rates, Jitter]:
     if not chance.size:
         return gain, chance, rates, jitter
     for _ in range(ROUNDS):
-        alone = float(np.mean(1 - again_share(second.confidence, rates.new)))
+        alone = float(np.mean(1 - again_share(second, rates.new)))
         density = alone * density_about_a_root(scene.at_um, scene.followup_area_um2)
         place = place_gain(scene.step_um, scene.sd_map_um, jitter, np.log(density))
-        presence = presence_gain(first.confidence, second.confidence, rates) + np.log(alone)
+        presence = presence_gain(first, second, rates) + np.log(alone)
         gain = place + presence + width + direction_gain(scene.turn_rad, middle, spread)
         gain = gain + unit_gain(first.unit, second.unit, chance)
         chance = marginals(gain)
@@ -160,18 +191,19 @@ def _rates(scene: Scene, chance: Floats, rates: Rates, evidence: Both | None) ->
     """Shares of the hairs in the common field that are gone, from those believed before."""
     one, other = evidence or (None, None)
     return Rates(
-        _share_gone(scene.baseline.confidence, chance.sum(1), scene.shown, rates.lost, one),
-        _share_gone(scene.followup.confidence, chance.sum(0), scene.shown_back, rates.new, other),
+        _share_gone(scene.baseline, chance.sum(1), scene.shown, rates.lost, one),
+        _share_gone(scene.followup, chance.sum(0), scene.shown_back, rates.new, other),
     )
 
 
 def _share_gone(
-    confidence: Floats,
+    stars: Constellation,
     paired: Floats,
     shown: NDArray[np.bool_],
     share: float,
     evidence: Evidence | None,
 ) -> float:
-    gone = float(chances_alone(confidence, 1 - paired, share, evidence)[0][shown].sum())
-    real = float(lasting(confidence)[shown].sum())
+    weights = stars.repeatability
+    gone = float(chances_alone(stars.confidence, 1 - paired, share, weights, evidence)[0][shown].sum())
+    real = float(lasting(stars.confidence, weights)[shown].sum())
     return min((gone + PRIOR_HAIRS * FIRST_RATES.lost) / (real + PRIOR_HAIRS), MOST_GONE)

@@ -217,7 +217,7 @@ def examine(
     -------
     Evidence
     """
-    own = np.array([_course(h, here.um_per_px) for h in hairs]).reshape(-1, POINTS, 2)
+    own = np.array([course_px(h, here.um_per_px) for h in hairs]).reshape(-1, POINTS, 2)
     roots_here = np.array([h.root_px for h in hairs]).reshape(-1, 2)
     roots = onward(roots_here)
     laid = onward(own.reshape(-1, 2)).reshape(own.shape)
@@ -232,13 +232,13 @@ def examine(
     dark, best = _darkest(there, tried, partner)
     course = _from_root(tried[best, np.arange(len(hairs))], own, roots_here)
     plain = tried[len(tried) // 2]
-    hidden = 1 - _free(there, there.hairs, plain, partner).mean(-1)
+    hidden = 1 - in_sight(there, there.hairs, plain, partner).mean(-1)
     bare = _bare(there, laid, roots, turns)
     ratio = _log_ratio(dark_here, dark, sure, bare)
     return Evidence(ratio, np.where(_inside(there, plain), hidden, 0.0), course)
 
 
-def _course(hair: Hair, um_per_px: float) -> Floats:
+def course_px(hair: Hair, um_per_px: float) -> Floats:
     """(N, 2) px, the part of the shaft that is looked at."""
     along = np.concatenate([[0.0], np.hypot(*np.diff(hair.path_px, axis=0).T).cumsum()])
     length = along[-1] * um_per_px
@@ -269,7 +269,7 @@ def _tried(course: Floats, root: Floats, turns: Floats, um_per_px: float) -> Flo
     return np.asarray(tried.reshape(-1, *course.shape))
 
 
-def _cells(sight: Sight, at_px: Floats) -> tuple[Ints, Ints, Bools]:
+def cells_at(sight: Sight, at_px: Floats) -> tuple[Ints, Ints, Bools]:
     """Rows and columns of the nearest cells, and whether they are in the photo."""
     at = np.floor((at_px + 0.5) * sight.cells_per_px).astype(np.int64)
     height, width = sight.darkness.shape
@@ -279,13 +279,13 @@ def _cells(sight: Sight, at_px: Floats) -> tuple[Ints, Ints, Bools]:
 
 def _inside(sight: Sight, at_px: Floats) -> Bools:
     """(K,) whether most of each course (K, N, 2) can be judged."""
-    row, column, inside = _cells(sight, at_px)
+    row, column, inside = cells_at(sight, at_px)
     return np.asarray((inside & sight.usable[row, column]).mean(-1) > 0.5)
 
 
-def _free(sight: Sight, layer: Layer, at_px: Floats, own: Ints) -> Bools:
+def in_sight(sight: Sight, layer: Layer, at_px: Floats, own: Ints) -> Bools:
     """(..., K, N) whether no other hair than each one's own lies there."""
-    row, column, inside = _cells(sight, at_px)
+    row, column, inside = cells_at(sight, at_px)
     count = layer.count[row, column]
     mine = (count == 1) & (layer.number[row, column] == own[:, None]) & (own >= 0)[:, None]
     return np.asarray(inside & sight.usable[row, column] & ((count == 0) | mine))
@@ -297,8 +297,8 @@ def _darkest(sight: Sight, tried_px: Floats, own: Ints) -> tuple[Floats, Ints]:
     Of a course it is that of its palest quarter: a hair is dark from its root on, the way beside another hair
     only where it runs into that.
     """
-    row, column, _ = _cells(sight, tried_px)
-    seen = _free(sight, sight.rims, tried_px, own)
+    row, column, _ = cells_at(sight, tried_px)
+    seen = in_sight(sight, sight.rims, tried_px, own)
     dark = np.sort(np.where(seen, sight.darkness[row, column], np.inf), axis=-1)
     quarter = (PALEST * np.maximum(seen.sum(-1) - 1, 0)).astype(np.int64)
     palest = np.take_along_axis(dark, quarter[..., None], -1)[..., 0]
@@ -317,7 +317,7 @@ def _bare(sight: Sight, laid: Floats, roots: Floats, turns: Floats) -> Floats:
         angle = 2.399963 * n  # the golden angle: all ways round
         reach = np.interp(n, [0, BESIDE_TRIES - 1], BESIDE_UM) / sight.um_per_px
         step = reach * np.array([np.cos(angle), np.sin(angle)])
-        row, column, inside = _cells(sight, laid + step)
+        row, column, inside = cells_at(sight, laid + step)
         free = inside & sight.usable[row, column] & (sight.rims.count[row, column] == 0)
         clean = (free & (sight.doubtful.count[row, column] == 0)).mean(-1) >= BARE_SHARE
         tried = _tried((laid + step)[clean], (roots + step)[clean][:, None], turns, sight.um_per_px)
@@ -336,9 +336,13 @@ def _log_ratio(dark_here: Floats, dark: Floats, sure: Bools, bare: Floats) -> Fl
     noise = max(1.4826 * float(np.median(below)), 0.01)
     share = _slope(dark_here[teach] - middle, dark[teach] - middle)
     left = dark[teach] - middle - share * (dark_here[teach] - middle)
-    size = np.maximum(share * (dark_here - middle), 0.0)
+    typical = float(np.median(dark_here[teach]))
+    own = np.where(np.isfinite(dark_here), dark_here, typical)  # below another hair in its own photo
+    size = np.maximum(share * (own - middle), 0.0)
     relative = np.median(np.abs(left) / np.maximum(size[teach], noise)) * 1.4826
     sd = np.hypot(max(float(relative), LEAST_RATIO_SD) * size, noise)
+    unlike = share * 1.4826 * float(np.median(np.abs(dark_here[teach] - typical)))
+    sd = np.where(np.isfinite(dark_here), sd, np.hypot(sd, unlike))
     wide = float(np.ptp(np.concatenate([dark[teach], bare])))
     strange = STRANGE_SHARE / max(wide, noise)
     off = np.clip(dark - middle, 0.0, size)  # paler than skin is no hair, and darker than the hair is hair

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from trichoscan.match import quarter
 from trichoscan.match.constellation import Constellation, constellation, working_scales
 from trichoscan.match.deform import Prior
 from trichoscan.match.fit import Fit, close_in, grow
@@ -43,11 +45,15 @@ neighbour, the field is not compared."""
 GRID_STEP_PX = 64
 ANOTHER_UM = 250.0
 """Two alignments differ when they take the pairs this far apart."""
+QUARTER_HANDICAP = 5.0
+"""Nats that a photo turned by a quarter or more must bring besides: one in fifty is (our guess), and it may
+be turned in three ways."""
+NAMES = "baseline", "follow-up"
 RASTER_PX = 8
 """Masks are carried over at every so many px and interpolated."""
 
 
-def register(baseline: Analysis, followup: Analysis) -> Alignment:
+def register(baseline: Analysis, followup: Analysis, names: tuple[str, str] = NAMES) -> Alignment:
     """Align the follow-up photo to the baseline photo.
 
     Parameters
@@ -55,6 +61,8 @@ def register(baseline: Analysis, followup: Analysis) -> Alignment:
     baseline, followup : Analysis
         Of two photos. Where one or both have no scale, more scales are tried and more agreement is
         asked for.
+    names : (str, str)
+        What the two photos are called in a reason.
 
     Returns
     -------
@@ -63,28 +71,62 @@ def register(baseline: Analysis, followup: Analysis) -> Alignment:
     """
     first_um, second_um, known = working_scales(baseline, followup)
     first, second = constellation(baseline, first_um), constellation(followup, second_um)
-    few = _too_few(first, second)
+    few = _too_few(first, second, names)
     if few:
-        return _refused(baseline, few)
+        return refused(baseline, few)
+    found = _align(first, second, baseline, followup, known)
+    if isinstance(found, Alignment):
+        return _with_overlap(found, baseline, followup)
+    for quarters in (1, 2, 3):
+        photo = quarter.turned(followup, quarters)
+        again = _align(first, constellation(photo, second_um), baseline, photo, known, QUARTER_HANDICAP)
+        if isinstance(again, Alignment):
+            again = quarter.turned_back(again, followup.counting_mask.shape, quarters)
+            return _with_overlap(again, baseline, followup)
+    why = _why(found.fits, found.mirrored, first, second, known)
+    return refused(baseline, why, -found.fits[0].evidence / np.log(10), found.confidence)
+
+
+class _Unaligned(NamedTuple):
+    """What was found, and is not enough."""
+
+    fits: list[Fit]
+    mirrored: list[Fit]
+    confidence: float
+
+
+def _align(
+    first: Constellation,
+    second: Constellation,
+    baseline: Analysis,
+    followup: Analysis,
+    known: bool,
+    handicap: float = 0.0,
+) -> Alignment | _Unaligned:
+    """The best alignment, where it is sure enough after `handicap` nats are taken off its evidence."""
     fits = _search(first, second, known)
     best = fits[0]
     mirrored = _search(first, _mirrored(second), known) if best.evidence < SURE_EVIDENCE else []
-    confidence = _confidence(fits, first, mirrored)
-    chance = -best.evidence / np.log(10)
+    confidence = _confidence(fits, first, mirrored, handicap)
     if confidence < LEAST_CONFIDENCE:
-        return _refused(baseline, _why(fits, mirrored, first, second, known), chance, confidence)
-    alignment = _alignment(best, first, second, baseline, followup, chance, confidence)
+        return _Unaligned(fits, mirrored, confidence)
+    chance = (handicap - best.evidence) / np.log(10)
+    return _alignment(best, first, second, baseline, followup, chance, confidence)
+
+
+def _with_overlap(alignment: Alignment, baseline: Analysis, followup: Analysis) -> Alignment:
+    """The alignment, refused where too little is common."""
     area = float(np.count_nonzero(baseline.counting_mask))
     later_area = float(np.count_nonzero(followup.counting_mask)) / alignment.scale**2
     share = float(np.count_nonzero(alignment.overlap_mask)) / max(min(area, later_area), 1.0)
     if share < LEAST_OVERLAP:
         why = f"the photos share only {100 * share:.0f} % of the counting area; photograph the same place"
-        return _refused(baseline, why, chance, confidence)
+        return refused(baseline, why, alignment.log10_chance, alignment.confidence)
     return alignment
 
 
-def _too_few(first: Constellation, second: Constellation) -> str:
-    for name, stars in (("baseline", first), ("follow-up", second)):
+def _too_few(first: Constellation, second: Constellation, names: tuple[str, str]) -> str:
+    for name, stars in zip(names, (first, second), strict=True):
         if len(stars) < FEWEST_HAIRS:
             hairs = "1 hair" if len(stars) == 1 else f"{len(stars)} hairs"
             return f"the {name} photo shows {hairs} with a root; {FEWEST_HAIRS} are needed to find the place"
@@ -111,13 +153,15 @@ def _mirrored(stars: Constellation) -> Constellation:
     return replace(stars, roots_um=stars.roots_um * [-1, 1], usable_mask=stars.usable_mask[:, ::-1])
 
 
-def _confidence(fits: list[Fit], first: Constellation, mirrored: Sequence[Fit] = ()) -> float:
+def _confidence(
+    fits: list[Fit], first: Constellation, mirrored: Sequence[Fit] = (), handicap: float = 0.0
+) -> float:
     """Probability of the best against two sites, as likely before, against its rivals and mirrored ones."""
     best = fits[0]
     if not np.isfinite(best.evidence):
         return 0.0
     at = first.roots_um[best.pairs[:, 0]]
-    against = [-best.evidence]
+    against = [handicap - best.evidence]
     against += [fit.evidence - best.evidence for fit in mirrored[:1]]
     for fit in fits[1:]:
         apart = np.hypot(*(fit.apply(at) - best.apply(at)).T)
@@ -135,8 +179,8 @@ def _why(
     if known:
         free = _search(first, second, False)
         if _confidence(free, first) >= LEAST_CONFIDENCE:
-            scale = float(np.sqrt(np.linalg.det(free[0].linear)))
-            return f"the photos fit only with the scale off by a factor of {scale:.2f}: check their um_per_px"
+            off = float(np.exp(abs(np.log(np.linalg.det(free[0].linear)) / 2)))
+            return f"the photos fit only with one scale off by a factor of {off:.2f}: check their um_per_px"
     if 1 / (1 + np.exp(-np.clip(fits[0].evidence, -50, 50))) >= LEAST_CONFIDENCE:
         return "two alignments fit about equally well"
     return (
@@ -145,9 +189,8 @@ def _why(
     )
 
 
-def _refused(
-    baseline: Analysis, reason: str, log10_chance: float = 0.0, confidence: float = 0.0
-) -> Alignment:
+def refused(baseline: Analysis, reason: str, log10_chance: float = 0.0, confidence: float = 0.0) -> Alignment:
+    """An alignment that may not be used, and why."""
     height, width = baseline.counting_mask.shape
     rows, columns = height // GRID_STEP_PX + 2, width // GRID_STEP_PX + 2
     return Alignment(
@@ -177,8 +220,8 @@ def _alignment(
     """The fit in px, with its grid and its common field."""
     assert fit.deformation is not None
     height, width = baseline.counting_mask.shape
-    rows, columns = height // GRID_STEP_PX + 2, width // GRID_STEP_PX + 2
-    nodes_px = GRID_STEP_PX * np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), -1).astype(float)
+    nodes_px = grid_nodes_px((height, width))
+    rows, columns = nodes_px.shape[:2]
     moved = first.to_um(nodes_px).reshape(-1, 2) @ fit.linear.T + fit.shift_um
     linear = fit.linear * first.um_per_px / second.um_per_px
     shift = second.to_px(fit.shift_um) - linear @ first.centre_px
@@ -198,11 +241,22 @@ def _alignment(
     )
     back = aligned.to_baseline(second.to_px(found[1]))
     apart = np.hypot(*(back - first.to_px(found[0])).T)
+    overlap = _overlap(aligned, baseline, followup, LARGEST_SD_UM / second.um_per_px)
+    scaled = baseline.um_per_px is not None and followup.um_per_px is not None
     return replace(
         aligned,
-        overlap_mask=_overlap(aligned, baseline, followup, LARGEST_SD_UM / second.um_per_px),
+        overlap_mask=overlap,
+        overlap_cm2=np.count_nonzero(overlap) * aligned.scale * first.um_per_px * second.um_per_px * 1e-8
+        if scaled
+        else None,
         residual_px=float(np.sqrt(np.mean(np.square(apart)))),
     )
+
+
+def grid_nodes_px(shape: tuple[int, ...]) -> Floats:
+    """(R, C, 2) nodes of an alignment's grid over a photo (H, W)."""
+    rows, columns = (n // GRID_STEP_PX + 2 for n in shape)
+    return GRID_STEP_PX * np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), -1).astype(np.float64)
 
 
 def _overlap(

@@ -9,7 +9,7 @@ Letters for shapes: G profiles, T samples across the shaft, P parameters.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Protocol
 
 import numpy as np
@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 from trichoscan.measure.stripe import (
     AMOUNT,
     C0,
-    C1,
+    C2,
+    GLOSS,
+    GLOSS_SD,
     LEFT,
     LIGHT_LEFT,
     LIGHT_RIGHT,
@@ -26,6 +28,7 @@ from trichoscan.measure.stripe import (
     NEXT_LEFT,
     NEXT_RIGHT,
     PARAMETERS,
+    PLACE,
     RIGHT,
     SHADE,
     SKIN,
@@ -42,11 +45,23 @@ Bools = NDArray[np.bool_]
 
 HUBER = 1.5
 """Residuals beyond so many robust standard deviations count less."""
-LIGHT_SHARE = np.array([0.25, 0.4, 0.15, 0.25])
-"""Prior standard deviation of c_1 ... c_4 as a share of the shaft's light: the light within a dark shaft
-cannot vary by more than there is."""
-PALENESS = (0.3, 1.5)
-"""Light comes through a pale shaft and is bent: it varies the more, the lighter it is beside skin; bounds."""
+WITHIN_SHARE = np.array([np.inf, 0.1, 0.2, 0.4])
+"""Prior standard deviation of c_0 ... c_2 and the gloss, as a share of the brighter of skin and shaft, in a
+photo of which nothing is known yet: rims differ little, lines of gloss are about as bright as the skin."""
+MEAN_WITHIN = np.array([1.0, 0.0, 2 / 3, GLOSS_SD * np.sqrt(np.pi / 2)])
+"""Means over the shaft of what c_0 ... c_2 and the gloss stand for."""
+MIXED_LIGHT = 0.65
+"""Light of shafts that only a mix of channels shows, sRGB 0-1: about as light as skin."""
+PALE_MIDDLE = 3.0
+"""That of c_2 is so many times larger in a shaft as light as the skin: light comes through it and is bent."""
+PLACE_SD = 0.3
+"""Of the place of the gloss, in half widths: lamps stand 30-50 degrees off the axis."""
+TEXTURE_PX = 2.0
+"""So far along a profile skin's texture, JPEG and interpolated noise are one value: samples weigh so much
+less beside what is known before. Of 0.5, 1, 2 and 4 the best on phantoms, seeds 2000 to 2040."""
+DARKER_SHARE = 0.03
+"""The same of c_2 and gloss below their mean: a shaft's middle is brighter than its rims, by gloss or, where
+it is pale, for the light that rims bend away."""
 DEEP = 0.03
 """Weight of samples so deep within a wide shaft that its edges do not reach them: gloss lies there."""
 SHARPEN_PX = 1.3
@@ -75,10 +90,14 @@ class Edges:
         neighbours touch, where they begin on the left and right, px, and their light above the skin's.
     width_se_px : (G,) float64
         Standard error of the width from the residuals, with the blur as known.
+    width_prior_se_px : (G,) float64
+        The part of it that comes from what was known before, which a hair's profiles have in common.
     width_by_log_blur_px : (G,) float64
         Change of the fitted width with the logarithm of the blur assumed.
     contrast : (G,) float64
-        Mean difference between shaft and skin in sRGB 0-1.
+        Root mean square difference between shaft and skin, about, in sRGB 0-1.
+    paleness : (G,) float64
+        Light of the shaft's rims over their difference from skin, by which edges are seen; both sRGB.
     scale : (G,) float64
         Standard deviation of the residuals, sRGB 0-1.
     loss : (G,) float64
@@ -87,21 +106,16 @@ class Edges:
 
     parameters: Floats
     width_se_px: Floats
+    width_prior_se_px: Floats
     width_by_log_blur_px: Floats
     contrast: Floats
+    paleness: Floats
     scale: Floats
     loss: Floats
 
     def take(self, index: NDArray[np.intp]) -> Edges:
         """Those of `index`."""
-        return Edges(
-            self.parameters[index],
-            self.width_se_px[index],
-            self.width_by_log_blur_px[index],
-            self.contrast[index],
-            self.scale[index],
-            self.loss[index],
-        )
+        return Edges(*(getattr(self, field.name)[index] for field in fields(self)))
 
     @property
     def width_px(self) -> Floats:
@@ -143,6 +157,11 @@ class Profiles:
     straight: Bools
     shade_px: float
 
+    @property
+    def repeats(self) -> float:
+        """Samples over which skin's texture and noise are one and the same."""
+        return TEXTURE_PX / float(self.offsets_px[1] - self.offsets_px[0])
+
     def take(self, index: NDArray[np.intp]) -> Profiles:
         """Those of `index`."""
         return Profiles(
@@ -152,9 +171,10 @@ class Profiles:
 
 @dataclass(frozen=True, eq=False)
 class Prior:
-    """Normal priors of log blur, amount and c_0, each (G,) float64; an infinite SD is none.
+    """Normal priors of log blur and amount, each (G,) float64; an infinite SD is none.
 
-    `shade` is mean and SD of the shade's strength, as a share of the light.
+    `within` and `within_sd` (G, 4) are those of the light within the shaft; a NaN SD is that of a photo of
+    which nothing is known. `shade` is mean and SD of the shade's strength, as a share of the light.
     Where neighbours touch, `edges` and `edges_sd` (G, 4) are those of left and right edge and of where the
     neighbours begin, and `skin` (G,) is the light of the skin about, within `SKIN_SD`.
     """
@@ -163,8 +183,8 @@ class Prior:
     log_blur_sd: Floats
     amount: Floats
     amount_sd: Floats
-    c0: Floats
-    c0_sd: Floats
+    within: Floats
+    within_sd: Floats
     shade: tuple[float, float] = (0.0, MOST_SHADE)
     edges: Floats | None = None
     edges_sd: Floats | None = None
@@ -210,13 +230,8 @@ def with_neighbours(profiles: Profiles, start: Floats, next_px: Floats) -> Float
 def joined(parts: Sequence[Edges], order: NDArray[np.intp], parameters: int) -> Edges:
     """Fits of several groups of profiles in an order, with so many of the parameters as all have."""
     own = np.concatenate([part.parameters[:, :parameters] for part in parts])
-    return Edges(
-        own,
-        *(
-            np.concatenate([getattr(part, name) for part in parts])
-            for name in ("width_se_px", "width_by_log_blur_px", "contrast", "scale", "loss")
-        ),
-    ).take(order)
+    rest = [field.name for field in fields(Edges)[1:]]
+    return Edges(own, *(np.concatenate([getattr(part, name) for part in parts]) for name in rest)).take(order)
 
 
 def fit_edges(
@@ -240,13 +255,12 @@ def fit_edges(
     """
     t = profiles.offsets_px
     smooth = smoothing(t, SHARPEN_PX)
-    mean, sd = _priors(start, prior)
     p, damping = start, np.full(len(start), 1e-3)
     level = np.asarray(np.abs(p[:, SKIN]) + np.abs(p[:, C0]), np.float64)
+    mean, sd, sd_below = _priors(profiles, start, prior, level)
     kept: tuple[Floats, ...] = ()
     for left_over in range(iterations, -1, -1):
-        _bound_light(mean, sd, p, profiles, level, prior.shade)
-        state = _state(profiles, p, smooth, mean, sd)
+        state = _state(profiles, p, smooth, mean, sd, sd_below)
         if not kept:
             kept = state
         else:
@@ -258,7 +272,7 @@ def fit_edges(
                 for new, old in zip(state, kept, strict=True)
             )
         p, d, residual, scale, weight, tight, _ = kept
-        precision = scale[:, None] ** 2 * tight
+        precision = profiles.repeats * scale[:, None] ** 2 * tight
         weighted = d * weight[:, None]
         normal = weighted @ d.transpose(0, 2, 1)
         if not left_over:
@@ -273,42 +287,46 @@ def fit_edges(
             swing = np.ptp(np.where(profiles.use > 0, profiles.seen, profiles.seen[:, :1]), axis=1)
             p = _bounded(p, shared.step(normal, pull, np.hypot(scale, MISMATCH * swing)), level)
             p[:, LOG_BLUR], p[:, AMOUNT] = shared.values()
-    return _edges(p, t, normal + (precision + 1e-9)[:, None] * np.eye(p.shape[1]), profiles, scale, kept[-1])
+    return _edges(p, normal, precision + 1e-9, profiles, scale, kept[-1])
 
 
 MISMATCH = 0.15
 """Share of the contrast by which a shaft may differ from the model: no profile alone settles the camera."""
 
 
-def _priors(start: Floats, prior: Prior) -> tuple[Floats, Floats]:
+def _priors(profiles: Profiles, start: Floats, prior: Prior, level: Floats) -> tuple[Floats, ...]:
+    """Mean and standard deviations (G, P), above and below it, from what is known and the first guess."""
     mean, sd = np.zeros_like(start), np.full_like(start, np.inf)
     mean[:, LOG_BLUR], sd[:, LOG_BLUR] = prior.log_blur, prior.log_blur_sd
     mean[:, AMOUNT], sd[:, AMOUNT] = prior.amount, prior.amount_sd
-    mean[:, C0], sd[:, C0] = prior.c0, prior.c0_sd
+    sd[:, SLOPE] = STEEPEST_SKIN * level / np.abs(profiles.offsets_px).max()
+    most = np.where(profiles.straight, np.abs(start[:, C0]), start[:, SKIN] + np.maximum(start[:, C0], 0))
+    usual = WITHIN_SHARE * np.maximum(most, 0.01)[:, None]
+    own = np.abs(start[:, C0] + np.where(profiles.straight, 0.0, start[:, SKIN]))
+    usual[:, 2] *= np.clip(PALE_MIDDLE * own / np.maximum(most, 0.01), 1.0, PALE_MIDDLE)
+    mean[:, C0:PLACE] = prior.within
+    sd[:, C0:PLACE] = np.where(np.isnan(prior.within_sd), usual, prior.within_sd)
+    sd[:, PLACE] = PLACE_SD
+    unit = np.where(profiles.straight, level, 1.0)
+    mean[:, SHADE], sd[:, SHADE] = prior.shade[0] * unit, prior.shade[1] * unit
     if prior.edges is not None and prior.edges_sd is not None and prior.skin is not None:
         places = [LEFT, RIGHT, NEXT_LEFT, NEXT_RIGHT]
         mean[:, places], sd[:, places] = prior.edges, prior.edges_sd
         mean[:, SKIN], sd[:, SKIN] = prior.skin, SKIN_SD * np.abs(prior.skin)
-        for next_to, own in ((NEXT_LEFT, LIGHT_LEFT), (NEXT_RIGHT, LIGHT_RIGHT)):
-            sd[np.abs(start[:, next_to]) >= FAR_PX, own] = 1e-6
-    return mean, sd
+        for edge, light in ((NEXT_LEFT, LIGHT_LEFT), (NEXT_RIGHT, LIGHT_RIGHT)):
+            sd[np.abs(start[:, edge]) >= FAR_PX, light] = 1e-6
+    below = sd.copy()
+    darker = np.isnan(prior.within_sd) * DARKER_SHARE * np.maximum(most, 0.01)[:, None]
+    below[:, [C2, GLOSS]] = np.where(darker > 0, darker, below[:, C0:PLACE])[:, [2, 3]]
+    return mean, sd, below
 
 
-def _bound_light(
-    mean: Floats, sd: Floats, p: Floats, profiles: Profiles, level: Floats, shade: tuple[float, float]
-) -> None:
-    """Priors of the skin's slope, the shaft's unevenness and its shade, in place."""
-    sd[:, SLOPE] = STEEPEST_SKIN * level / np.abs(profiles.offsets_px).max()
-    shaft = np.where(profiles.straight, np.abs(p[:, C0]), np.maximum(p[:, SKIN] + p[:, C0], 0.01))
-    pale = shaft / np.maximum(p[:, SKIN], 0.01)
-    uneven = np.maximum(shaft, 1e-4) * np.where(profiles.straight, 1, np.clip(pale, *PALENESS))
-    sd[:, C1:SHADE] = LIGHT_SHARE * uneven[:, None]
-    mean[:, SHADE], sd[:, SHADE] = shade[0] * level, shade[1] * level
-
-
-def _state(profiles: Profiles, p: Floats, smooth: Floats, mean: Floats, sd: Floats) -> tuple[Floats, ...]:
+def _state(
+    profiles: Profiles, p: Floats, smooth: Floats, mean: Floats, above: Floats, below: Floats
+) -> tuple[Floats, ...]:
     """Parameters, derivatives, residuals, their scale, weights, the priors' 1 / SD^2, and the loss."""
     t = profiles.offsets_px
+    sd = np.where(p < mean, below, above)
     value, d = model(t, p, profiles.straight, smooth, profiles.shade_px)
     depth = np.minimum(t - p[:, LEFT, None], p[:, RIGHT, None] - t)
     use = profiles.use * np.where(depth < 2.5 * np.exp(p[:, LOG_BLUR])[:, None] + 1.0, 1.0, DEEP)
@@ -317,7 +335,7 @@ def _state(profiles: Profiles, p: Floats, smooth: Floats, mean: Floats, sd: Floa
     scale = 1.2533 * (use * np.abs(residual)).sum(axis=1) / n * (1 + 6 / n)
     scale = np.clip(np.nan_to_num(scale, nan=MOST_SCALE), LEAST_SCALE, MOST_SCALE)
     weight = use * np.minimum(1, HUBER * scale[:, None] / (np.abs(residual) + 1e-9))
-    loss = n * np.log(scale) + 0.5 * (((p - mean) / sd) ** 2).sum(axis=1)
+    loss = n / profiles.repeats * np.log(scale) + 0.5 * (((p - mean) / sd) ** 2).sum(axis=1)
     return p, d, residual, scale, weight, 1 / sd**2, loss
 
 
@@ -328,6 +346,7 @@ def _bounded(p: Floats, step: Floats, level: Floats) -> Floats:
     limit[:, SKIN:LOG_BLUR] = level[:, None]
     limit[:, LOG_BLUR], limit[:, AMOUNT] = 0.3, 0.5
     limit[:, C0:] = 0.7 * level[:, None]
+    limit[:, PLACE] = 0.2
     limit[:, NEXT_LEFT : NEXT_RIGHT + 1] = 1.0
     p = p + np.clip(np.nan_to_num(step), -limit, limit)
     middle, half = (p[:, LEFT] + p[:, RIGHT]) / 2, np.maximum((p[:, RIGHT] - p[:, LEFT]) / 2, 0.25)
@@ -335,25 +354,33 @@ def _bounded(p: Floats, step: Floats, level: Floats) -> Floats:
     if p.shape[1] == WITH_NEIGHBOURS:
         p[:, NEXT_LEFT] = np.minimum(p[:, NEXT_LEFT], p[:, LEFT])
         p[:, NEXT_RIGHT] = np.maximum(p[:, NEXT_RIGHT], p[:, RIGHT])
+    p[:, PLACE] = np.clip(p[:, PLACE], -0.7, 0.7)
     p[:, LOG_BLUR] = np.clip(p[:, LOG_BLUR], np.log(0.3), np.log(8.0))
-    p[:, AMOUNT] = np.clip(p[:, AMOUNT], -0.2, 3.0)
+    p[:, AMOUNT] = np.clip(p[:, AMOUNT], -0.6, 3.0)
     return p
 
 
-def _edges(p: Floats, t: Floats, normal: Floats, profiles: Profiles, scale: Floats, loss: Floats) -> Edges:
+def _edges(
+    p: Floats, normal: Floats, precision: Floats, profiles: Profiles, scale: Floats, loss: Floats
+) -> Edges:
+    normal = normal + precision[:, None] * np.eye(p.shape[1])
     known = np.array([k for k in range(p.shape[1]) if k != LOG_BLUR])
     width = np.zeros(p.shape[1])
     width[LEFT], width[RIGHT] = -1, 1
     along = np.linalg.solve(normal[:, known[:, None], known], np.tile(width[known, None], (len(p), 1, 1)))
     along = along[..., 0]
-    # Samples closer than 1 px repeat the same pixels: their errors are not independent.
-    variance = scale**2 * max(1.0, 1.0 / float(t[1] - t[0]))
+    variance = scale**2 * profiles.repeats
+    common = [k for k in range(known.size) if known[k] not in (SLOPE, PLACE)]
+    prior = (along[:, common] ** 2 * precision[:, known[common]]).sum(axis=1)
     _, bend = encoded(np.maximum(p[:, SKIN], 0.01), profiles.straight)
+    rims, _ = encoded(np.maximum(p[:, SKIN] + p[:, C0], 0.0), profiles.straight)
     return Edges(
         parameters=p,
         width_se_px=np.sqrt(np.maximum(along @ width[known], 0) * variance),
+        width_prior_se_px=np.sqrt(prior * variance),
         width_by_log_blur_px=-(along * normal[:, known, LOG_BLUR]).sum(axis=1),
-        contrast=np.abs(p[:, C0]) * bend,
+        contrast=np.hypot(p[:, C0 : GLOSS + 1] @ MEAN_WITHIN, 0.3 * p[:, C2]) * bend,
+        paleness=np.where(profiles.straight, MIXED_LIGHT, rims) / np.maximum(np.abs(p[:, C0]) * bend, 1e-3),
         scale=scale,
         loss=loss,
     )

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trichoscan.measure.edges import MOST_SHADE, Prior, Profiles, begin, fit_edges
-from trichoscan.measure.stripe import AMOUNT, LOG_BLUR, PARAMETERS, SHADE, SKIN
+from trichoscan.measure.stripe import AMOUNT, LOG_BLUR, PARAMETERS, SHADE
 
 Floats = NDArray[np.float64]
 
@@ -20,7 +20,8 @@ SD = np.array([0.6, 0.4, 0.3, 0.5, 0.25, 0.25])
 """Prior of: log blur at the centre (0.7 to 2.2 px for two thirds of photos), its rise to the corners, that of
 colour, which JPEG keeps at half resolution, the amount of sharpening, and the blur's rise to the right and
 the foot of the photo, for skin lies aslant."""
-MOST_SHARPENING = 2.5
+SHARPENING = (-0.5, 2.5)
+"""Bounds of its amount; below 0 it is a veil: part of the light comes from out of focus."""
 PROFILES = 70
 """So many tell the camera; more tell no more."""
 ITERATIONS = 9
@@ -51,10 +52,9 @@ class Lens:
 def lens_prior(log_blur: Floats, amount: Floats, shade: tuple[float, float]) -> Prior:
     """Prior of fits under a known camera: the hairs' own blur within `HAIR_LOG_SD`."""
     count = len(log_blur)
-    none = np.full(count, np.inf)
-    return Prior(
-        log_blur, np.full(count, HAIR_LOG_SD), amount, np.full(count, AMOUNT_SD), np.zeros(count), none, shade
-    )
+    within, unknown = np.zeros((count, 4)), np.full((count, 4), np.nan)
+    own, known = np.full(count, HAIR_LOG_SD), np.full(count, AMOUNT_SD)
+    return Prior(log_blur, own, amount, known, within, unknown, shade)
 
 
 def find_lens(profiles: Profiles, left_px: Floats, right_px: Floats, away: Floats) -> Lens:
@@ -77,11 +77,12 @@ def find_lens(profiles: Profiles, left_px: Floats, right_px: Floats, away: Float
     some = profiles.take(pick)
     shared = _Shared(_design(away[pick], some.straight))
     log_blur, amount = shared.values()
-    free, none = np.full(pick.size, np.inf), np.zeros(pick.size)
+    free, unknown = np.full(pick.size, np.inf), np.full((pick.size, 4), np.nan)
     start = begin(some, left_px[pick], right_px[pick], log_blur, amount)
-    fit = fit_edges(some, start, Prior(log_blur, free, amount, free, none, free), ITERATIONS, shared)
+    prior = Prior(log_blur, free, amount, free, np.zeros_like(unknown), unknown)
+    fit = fit_edges(some, start, prior, ITERATIONS, shared)
     wide = fit.width_px > WIDE_IN_BLURS * fit.blur_px
-    share = (fit.parameters[:, SHADE] / np.maximum(fit.parameters[:, SKIN], 0.01))[wide & ~some.straight]
+    share = fit.parameters[wide & ~some.straight, SHADE]
     if share.size < FEWEST_FOR_SHADE:
         return Lens(shared.camera, (0.0, MOST_SHADE / 2))
     middle = float(np.median(share))
@@ -90,7 +91,7 @@ def find_lens(profiles: Profiles, left_px: Floats, right_px: Floats, away: Float
 
 
 def _clipped(both: Floats) -> tuple[Floats, Floats]:
-    return np.clip(both[:, 0], np.log(0.3), np.log(8.0)), np.clip(both[:, 1], 0.0, MOST_SHARPENING)
+    return np.clip(both[:, 0], np.log(0.3), np.log(8.0)), np.clip(both[:, 1], *SHARPENING)
 
 
 def _design(away: Floats, straight: NDArray[np.bool_]) -> Floats:
@@ -125,7 +126,7 @@ class _Shared:
         move = np.linalg.solve(information + np.diag(SD**-2), force + (MEAN - self.camera) / SD**2)
         before = self.design @ self.camera
         self.camera = self.camera + np.clip(move, -0.3, 0.3)
-        self.camera[3] = np.clip(self.camera[3], 0.0, MOST_SHARPENING)
+        self.camera[3] = np.clip(self.camera[3], *SHARPENING)
         moved = self.design @ self.camera - before
         step = np.zeros_like(pull)
         step[:, LOCAL] = solved[:, :, 2] - (solved[:, :, :2] @ moved[..., None])[..., 0]

@@ -14,7 +14,16 @@ from numpy.typing import NDArray
 from trichoscan.measure.colour import axes
 from trichoscan.measure.edges import FAR_PX, Profiles
 from trichoscan.measure.profiles import hair_rows, other_paths, read_profiles
-from trichoscan.measure.shafts import AGREES, FAINT_SHARE, NEAR_PX, SEEN_UNLIKE, Runs, Shafts, find_runs
+from trichoscan.measure.shafts import (
+    AGREES,
+    FAINT_SHARE,
+    NEAR_PX,
+    SEEN_UNLIKE,
+    Runs,
+    Shafts,
+    enough_clear,
+    find_runs,
+)
 from trichoscan.records import Hair
 
 Floats = NDArray[np.float64]
@@ -29,8 +38,6 @@ MOST_SECTIONS = 4
 """Windows of a section, and sections of a hair: enough to see taper and beads."""
 MOST_OFFSETS, STEPS_PX = 40, (0.5, 0.75)
 """Samples on a side, and their distance."""
-FEWEST_LONE = 2
-"""Windows that lie clear of other hair, from which the others are not needed."""
 OFF_LINE_PX = 3.0
 """How far a window laid on the shaft may still be off it."""
 LEAST_TIP_PX, TIP_WIDTHS = 4.0, 0.25
@@ -100,17 +107,20 @@ class Sections:
 
 
 def cut_sections(
-    image: NDArray[np.float32], hairs: Sequence[Hair], shafts: Shafts, shade_px: float
+    image: NDArray[np.float32], total: int, hairs: Sequence[Hair], shafts: Shafts, shade_px: float
 ) -> Sections:
     """Average the windows of each shaft to sections.
 
-    Windows that lie clear of other hair are used where a hair has two of them; else those in which other
+    Windows that lie clear of other hair are used where a hair has enough of them; else those in which other
     hair touches the shaft on the same side.
 
     Parameters
     ----------
     image : (H, W, 3) float32
+    total : int
+        K, of hairs that have windows.
     hairs : sequence of Hair
+        What may lie in the way.
     shafts : Shafts
     shade_px : float
         Spread of light in the skin.
@@ -160,7 +170,7 @@ def cut_sections(
         axis=1,
     )
     hidden = ~runs.lone & seen
-    total = np.maximum(np.bincount(windows.hair, minlength=len(hairs)), 1)
+    placed = np.maximum(np.bincount(windows.hair, minlength=total), 1)
     return Sections(
         hair=windows.hair[first],
         profiles=profiles,
@@ -172,8 +182,8 @@ def cut_sections(
         to_tip_px=to_tip,
         windows=count,
         away=(means[:, 7:] - (size - 1) / 2) / (np.hypot(*size) / 2),
-        hidden_share=np.bincount(windows.hair, hidden, minlength=len(hairs)) / total,
-        burnt_share=np.bincount(windows.hair, burnt, minlength=len(hairs)) / total,
+        hidden_share=np.bincount(windows.hair, hidden, minlength=total) / placed,
+        burnt_share=np.bincount(windows.hair, burnt, minlength=total) / placed,
     )
 
 
@@ -207,10 +217,11 @@ def _parts(
     for rows in hair_rows(hair):
         index = np.arange(rows.start, rows.stop)
         strong = runs.unlike[rows] > FAINT_SHARE * np.quantile(runs.unlike[rows], 0.75)
-        clear = index[agrees[rows] & runs.lone[rows] & strong]
-        alone = clear.size >= FEWEST_LONE
+        lie_clear = agrees[rows] & runs.lone[rows] & strong
+        alone, clear = enough_clear(lie_clear, agrees[rows] & strong), index[lie_clear]
         if not alone:
-            usable = index[agrees[rows] & strong & ~runs.lone[rows]]
+            # Two paths along the very same shaft are two shafts that cannot be told apart.
+            usable = index[agrees[rows] & strong & (kind[rows] > 0)]
             if not usable.size:
                 continue
             usual = np.bincount(kind[usable]).argmax()

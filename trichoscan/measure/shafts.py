@@ -41,7 +41,9 @@ AGREES = 0.3
 """Greatest difference, log, of a window's width from that of the hair's others; another hair lies in it."""
 FAINT_SHARE = 0.5
 """Windows so much paler than the hair's others lie beneath the skin."""
-FEWEST_CLEAR = 2
+FEWEST_CLEAR, CLEAR_SHARE = 2, 0.3
+"""Windows clear of other hair that a shaft is judged by alone: so many, and such a share of its windows; a
+few at the end of a touched shaft may be of both."""
 SEEN_UNLIKE = 6.0
 """Standard deviations of skin by which a shaft differs at least: below, phantoms show, noise is measured."""
 
@@ -109,6 +111,7 @@ def find_shafts(
     image : (H, W, 3) float32
         sRGB 0-1.
     hairs : sequence of Hair
+        What may lie in the way.
     windows : Windows
         Along the hairs' paths.
     widest_px : float
@@ -191,8 +194,12 @@ def find_runs(share: Floats, t: Floats, others: tuple[Floats, Floats], off_axis_
     next_left = np.where(beyond_left >= 0, t[np.maximum(beyond_left, 0)] + step / 2, -np.inf)
     next_right = np.where(beyond_right < t.size, t[np.minimum(beyond_right, t.size - 1)] - step / 2, np.inf)
     shared = right - left
-    # Two paths in one run are two shafts side by side, which meet about half way.
-    meets_left, meets_right = left_path > left, right_path < right
+    # Two paths in one run are two shafts side by side, which meet about half way. A path just beyond it,
+    # where no other hair is, is off its shaft and lies in it, too.
+    meets_left = (left_path > left) | ((left_path > left - SAME_PX) & (next_left < left_path - SAME_PX))
+    meets_right = (right_path < right) | (
+        (right_path < right + SAME_PX) & (next_right > right_path + SAME_PX)
+    )
     left, next_left = (np.where(meets_left, left_path / 2, x) for x in (left, next_left))
     right, next_right = (np.where(meets_right, right_path / 2, x) for x in (right, next_right))
     found = hair[rows, seed] & (ends_left | meets_left) & (ends_right | meets_right) & (right - left > step)
@@ -235,8 +242,13 @@ def rough_widths(runs: Runs, hair: NDArray[np.int64], widest_px: float) -> Float
     rough = np.full(len(hair), np.nan)
     fits = np.isfinite(runs.width) & (runs.width <= 1.1 * widest_px)
     for rows in hair_rows(hair):
-        for chosen in (fits[rows] & runs.lone[rows], fits[rows]):
-            if chosen.sum() >= FEWEST_CLEAR:
-                rough[rows] = np.median(runs.width[rows][chosen])
-                break
+        clear = fits[rows] & runs.lone[rows]
+        chosen = clear if enough_clear(clear, fits[rows]) else fits[rows]
+        if chosen.sum() >= FEWEST_CLEAR:
+            rough[rows] = np.median(runs.width[rows][chosen])
     return rough
+
+
+def enough_clear(clear: Bools, usable: Bools) -> bool:
+    """Whether so many of a hair's usable windows lie clear of other hair that the rest is not needed."""
+    return bool(clear.sum() >= max(FEWEST_CLEAR, CLEAR_SHARE * usable.sum()))

@@ -2,14 +2,17 @@
 
 The model is a stripe on skin, seen through lens, encoding and sharpening:
 
-    light(t) = skin + slope t - [beside it] shade D(t) + [within the shaft] sum_k c_k P_k(u) + [beyond] n
+    light(t) = ground(t) exp(-[beside it] shade D(t)) + [within the shaft] c(u) + [beyond] n
+    ground(t) = skin + slope t
+    c(u) = c_0 + c_1 u + c_2 (1 - u^2) + gloss exp(-(u - place)^2 / 2 0.18^2)
     seen(t)  = y + amount (y - y * Gaussian(1.3 px)),   y = sRGB( light * Gaussian(blur) )
 
-u is -1 at the left edge and 1 at the right. The polynomials P_0 ... P_4 are the shaft's light: mean, one side
-brighter, dark rims or a gloss line. D is the shade beside a shaft, which takes light that would have come
-back through the skin: the shaft blurred widely. A neighbour of light n that touches the shaft, or nearly,
-begins at an edge of its own and goes on beyond what is looked at; only sections with one have it. Where a
-profile is no luma but a mix of channels, its contrast is low and the encoding is taken as straight.
+u is -1 at the left edge and 1 at the right. c is the light of the shaft less that of skin: c_0 at its rims,
+which are the darkest, c_1 more on one side, c_2 a brighter middle, and a narrow line of gloss. D is the shade
+beside a shaft, which takes light that would have come back through skin: the shaft blurred widely. A
+neighbour of light n that touches the shaft, or nearly, begins at an edge of its own and goes on beyond what
+is looked at; only sections with one have it. Where a profile is no luma but a mix of channels, its contrast
+is low: its encoding is taken as straight, and shade as a difference.
 
 Letters for shapes: G profiles, T samples across the shaft, P parameters.
 """
@@ -23,9 +26,13 @@ from scipy.special import ndtr
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-LEFT, RIGHT, SKIN, SLOPE, LOG_BLUR, AMOUNT, C0, C1, C2, C3, C4, SHADE = range(12)
+LEFT, RIGHT, SKIN, SLOPE, LOG_BLUR, AMOUNT, C0, C1, C2, GLOSS, PLACE, SHADE = range(12)
 NEXT_LEFT, NEXT_RIGHT, LIGHT_LEFT, LIGHT_RIGHT = range(12, 16)
 PARAMETERS, WITH_NEIGHBOURS = 12, 16
+WITHIN = np.array([[1, 0, 0], [0, 1, 0], [1, 0, -1]], np.float64)
+"""Powers u^0 ... u^2 in what c_0, c_1 and c_2 stand for."""
+GLOSS_SD = 0.18
+"""Width of a line of gloss in half widths of the shaft: lamps some 30 degrees wide, seen in a cylinder."""
 SHADES = ((1.0, 0.8), (2.3, 2.0))
 """Spread of light in the skin, in `shade_px`, and weight: 60 and 140 um, as on photos of clipped scalp."""
 
@@ -61,32 +68,31 @@ def smoothing(offsets_px: Floats, radius_px: float) -> Floats:
 def model(
     offsets_px: Floats, p: Floats, straight: Bools, smooth: Floats, shade_px: float
 ) -> tuple[Floats, Floats]:
-    """(G, T) what is seen, and its (G, P, T) derivatives.
-
-    The derivatives by the edges and the blur leave out parts that the c_k can make up for: the steps that
-    they span together are the same. They also leave out that the shade moves with the edges.
-    """
+    """(G, T) what is seen, and its (G, P, T) derivatives."""
     left, right, skin, slope, log_blur, amount = (p[:, k, None] for k in range(C0))
-    c = p[:, C0 : C4 + 1, None]
+    c, shade = p[:, C0 : C2 + 1, None], p[:, SHADE, None]
     blur, half, middle = np.exp(log_blur), (right - left) / 2, (right + left) / 2
     a, b = (offsets_px - left) / blur, (offsets_px - right) / blur
     at_a, at_b = (np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi) for z in (a, b))
-    v, s = (offsets_px - middle) / half, blur / half
+    power = _blurred_powers(a, b, at_a, at_b, (offsets_px - middle) / half, blur / half)
     d = np.zeros((len(p), p.shape[1], offsets_px.size))
-    d[:, SKIN], d[:, SLOPE] = 1, offsets_px
-    d[:, C0 : C4 + 1] = _blurred_polynomials(a, b, at_a, at_b, v, s)
-    spread = _spread(offsets_px, left, right, shade_px)
-    d[:, SHADE] = -spread * (1 - d[:, C0])
-    light = skin + slope * offsets_px + (p[:, C0 : SHADE + 1, None] * d[:, C0 : SHADE + 1]).sum(axis=1)
-    even, odd = c[:, 0] + c[:, 2] * (2 / 3) + c[:, 4] * (8 / 35), c[:, 1] + c[:, 3] * 0.4
-    rise_even, rise_odd = c[:, 1] + 2.4 * c[:, 3], 2 * c[:, 2] + (16 / 7) * c[:, 4]
-    d[:, LEFT], d[:, RIGHT] = -(even - odd) * at_a / blur, (even + odd) * at_b / blur
-    d[:, LOG_BLUR] = (even + odd) * b * at_b - (even - odd) * a * at_a
-    shaded = p[:, SHADE, None] * spread
-    d[:, LEFT] -= shaded * at_a / blur
-    d[:, RIGHT] += shaded * at_b / blur
-    d[:, LOG_BLUR] += shaded * (b * at_b - a * at_a)
-    d[:, LOG_BLUR] += s * ((rise_even - rise_odd) * at_a - (rise_even + rise_odd) * at_b)
+    d[:, C0 : C2 + 1] = np.einsum("kj,gjt->gkt", WITHIN, power)
+    light = skin + slope * offsets_px + (c * d[:, C0 : C2 + 1]).sum(axis=1)
+    of_power = np.einsum("gk,kj->gj", p[:, C0 : C2 + 1], WITHIN)[..., None]
+    by_edges, by_blur = _moved(of_power, power, at_a, at_b, a, b, blur / half)
+    d[:, LEFT], d[:, RIGHT], d[:, LOG_BLUR] = by_edges[0] / blur, by_edges[1] / blur, by_blur
+    light += _line(d, offsets_px - middle, half, blur, p[:, GLOSS, None], p[:, PLACE, None])
+    spread, at_left, at_right = _spread(offsets_px, left, right, shade_px)
+    beside, ground = 1 - power[:, 0], skin + slope * offsets_px
+    through = np.where(straight[:, None], 1.0, np.exp(-shade * spread))
+    lost = np.where(straight[:, None], shade * spread, ground * (1 - through))
+    by_shade = np.where(straight[:, None], 1.0, ground * through)
+    light -= lost * beside
+    kept = np.where(straight[:, None], 1.0, 1 - (1 - through) * beside)
+    d[:, SKIN], d[:, SLOPE], d[:, SHADE] = kept, kept * offsets_px, -by_shade * spread * beside
+    d[:, LEFT] += by_shade * shade * beside * at_left - lost * at_a / blur
+    d[:, RIGHT] -= by_shade * shade * beside * at_right - lost * at_b / blur
+    d[:, LOG_BLUR] += lost * (b * at_b - a * at_a)
     if p.shape[1] == WITH_NEIGHBOURS:
         for edge, own, sign in ((NEXT_LEFT, LIGHT_LEFT, -1.0), (NEXT_RIGHT, LIGHT_RIGHT, 1.0)):
             z = (offsets_px - p[:, edge, None]) / blur
@@ -103,29 +109,60 @@ def model(
     return value + amount * extra, d
 
 
-def _spread(offsets_px: Floats, left: Floats, right: Floats, shade_px: float) -> Floats:
-    """(G, T) the shaft, blurred as light is in skin, nought far away."""
-    return np.asarray(
-        sum(
-            weight
-            * (ndtr((offsets_px - left) / (by * shade_px)) - ndtr((offsets_px - right) / (by * shade_px)))
-            for by, weight in SHADES
-        )
-    )
+def _line(d: Floats, away: Floats, half: Floats, blur: Floats, gloss: Floats, place: Floats) -> Floats:
+    """(G, T) blurred line of gloss; its derivatives are put and added into `d`."""
+    wide = GLOSS_SD * half
+    sd = np.hypot(wide, blur)
+    q = (away - half * place) / sd
+    line = wide / sd * np.exp(-0.5 * q * q)
+    d[:, GLOSS], d[:, PLACE] = line, gloss * line * q * half / sd
+    by_middle = gloss * line * q / sd
+    by_half = gloss * line * (1 / half + (q * q - 1) * GLOSS_SD * wide / sd**2 + q * place / sd)
+    d[:, LEFT] += (by_middle - by_half) / 2
+    d[:, RIGHT] += (by_middle + by_half) / 2
+    d[:, LOG_BLUR] += gloss * line * (q * q - 1) * (blur / sd) ** 2
+    return gloss * line
 
 
-def _blurred_polynomials(a: Floats, b: Floats, at_a: Floats, at_b: Floats, v: Floats, s: Floats) -> Floats:
-    """(G, 5, T) Legendre polynomials (leading term u^k) within the shaft, blurred.
+def _moved(
+    c: Floats, power: Floats, at_a: Floats, at_b: Floats, a: Floats, b: Floats, s: Floats
+) -> tuple[tuple[Floats, Floats], Floats]:
+    """Derivatives (G, T) of the blurred light sum_k c_k u^k by left and right edge, in blurs, and log blur.
 
-    Moments of the normal distribution between b and a, the edges in blurs; v is the place and s the blur
+    The light stretches with the edges: du/dleft = (u - 1) / width, du/dright = -(u + 1) / width.
+    """
+    k = np.arange(3.0)[:, None]
+    sign = (-1.0) ** k
+    at_left, at_right = (c * sign).sum(axis=1), c.sum(axis=1)
+    rise_left, rise_right = -(k * sign * c).sum(axis=1), (k * c).sum(axis=1)
+    own, lower = (k * c * power).sum(axis=1), (k[1:] * c[:, 1:] * power[:, :-1]).sum(axis=1)
+    bent = (k[2:] * (k[2:] - 1) * c[:, 2:] * power[:, :-2]).sum(axis=1)
+    by_left = -at_left * at_a + s / 2 * (own - lower)
+    by_right = at_right * at_b - s / 2 * (own + lower)
+    by_blur = at_right * b * at_b - at_left * a * at_a
+    by_blur = by_blur + s * (rise_left * at_a - rise_right * at_b) + s * s * bent
+    return (by_left, by_right), by_blur
+
+
+def _spread(offsets_px: Floats, left: Floats, right: Floats, shade_px: float) -> tuple[Floats, ...]:
+    """(G, T) the shaft, blurred as light is in skin; its fall with the left and rise with the right edge."""
+    shape = np.broadcast_shapes(offsets_px.shape, left.shape)
+    spread, at_left, at_right = (np.zeros(shape) for _ in range(3))
+    for by, weight in SHADES:
+        sd = by * shade_px
+        a, b = (offsets_px - left) / sd, (offsets_px - right) / sd
+        spread += weight * (ndtr(a) - ndtr(b))
+        at_left += weight / sd / np.sqrt(2 * np.pi) * np.exp(-0.5 * a * a)
+        at_right += weight / sd / np.sqrt(2 * np.pi) * np.exp(-0.5 * b * b)
+    return spread, at_left, at_right
+
+
+def _blurred_powers(a: Floats, b: Floats, at_a: Floats, at_b: Floats, v: Floats, s: Floats) -> Floats:
+    """(G, 3, T) powers u^0 ... u^2 within the shaft, blurred.
+
+    By moments of the normal distribution between b and a, the edges in blurs; v is the place and s the blur
     in half widths.
     """
     m0, m1 = ndtr(a) - ndtr(b), at_b - at_a
     m2 = m0 + b * at_b - a * at_a
-    m3 = 2 * m1 + b * b * at_b - a * a * at_a
-    m4 = 3 * m2 + b**3 * at_b - a**3 * at_a
-    i1 = v * m0 - s * m1
-    i2 = v * v * m0 - 2 * v * s * m1 + s * s * m2
-    i3 = v**3 * m0 - 3 * v * v * s * m1 + 3 * v * s * s * m2 - s**3 * m3
-    i4 = v**4 * m0 - 4 * v**3 * s * m1 + 6 * (v * s) ** 2 * m2 - 4 * v * s**3 * m3 + s**4 * m4
-    return np.stack([m0, i1, i2 - m0 / 3, i3 - 0.6 * i1, i4 - 6 / 7 * i2 + 3 / 35 * m0], axis=1)
+    return np.stack([m0, v * m0 - s * m1, v * v * m0 - 2 * v * s * m1 + s * s * m2], axis=1)

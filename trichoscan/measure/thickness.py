@@ -7,8 +7,10 @@ shafts of the photo from all hairs together (`lens`); a blurred stripe with two 
 neighbours where they touch, fitted to each section (`edges`); the sections combined by a robust mean.
 
 What it takes for granted: blur comes before the sRGB encoding, sharpening after it, as in the phantoms' and
-most cameras' order of processing; shafts thinner than about four blurs are as dark, within a spread, as the
-photo's thicker ones, for their own width and darkness cannot be told apart.
+most cameras' order of processing; a shaft's rims are darker than its middle; shafts thinner than about four
+blurs are as dark at their rims, and as glossy, within a spread, as the photo's thicker ones, for their own
+width and darkness cannot be told apart. What is so assumed does not average out in the mean of a hair's
+sections; the standard error carries it.
 
 Letters for shapes: S sections of all hairs of a photo, K hairs.
 """
@@ -26,7 +28,7 @@ from trichoscan.measure.lens import HAIR_LOG_SD, WIDE_IN_BLURS, Lens, find_lens,
 from trichoscan.measure.profiles import place_windows
 from trichoscan.measure.sections import Sections, cut_sections
 from trichoscan.measure.shafts import find_shafts
-from trichoscan.measure.stripe import C0, C1, LEFT, PARAMETERS, RIGHT, SHADE, SKIN, decoded
+from trichoscan.measure.stripe import C0, C1, LEFT, PARAMETERS, PLACE, RIGHT, SHADE, SKIN, decoded
 from trichoscan.records import Hair
 
 Floats = NDArray[np.float64]
@@ -47,16 +49,22 @@ SHARED_SD, LEAST_SHARED_SD_PX, LOOSE_PX = 0.18, 1.5, 1.5
 """Where two shafts that touch meet is known from their paths to this share of the width of both; and, px,
 where a neighbour begins beyond a gap."""
 ITERATIONS, LAST_ITERATIONS = 5, 4
+Usual = tuple[Floats, Floats]
+LEAST_SPREAD = np.array([0.03, 0.03, 0.05, 0.1])
 CONTRAST_SPREAD = 0.25
 """Least spread of the shafts' darkness on a photo, as a share."""
 LEAST_CONTRAST = 0.05
 """sRGB 0-1 between shaft and skin: paler shafts drown in the skin's own texture."""
-MODEL_SE_PX, MODEL_SE_SHARE = 0.10, 0.005
+MODEL_SE_PX, MODEL_SE_SHARE = 0.08, 0.01
 """Error that stays however many sections there are: gloss, rims, sharpening not quite as fitted."""
 SHARED_SE_SHARE = 0.1
 """The same of a shaft that another touches, from phantoms in pairs, seeds 0, 1, 5, 6 and 15."""
-PALE_SE_PX = 0.012
-"""The same from the skin's texture, over the squared contrast; both from phantoms, seeds 0 to 29."""
+PALE_SE_PX = 0.28
+"""The same for a paleness of 1: uneven light within a shaft moves its edges by its size over their height.
+From phantoms, seeds 2000 to 2040."""
+PALEST_SHARED = 3.0
+"""A touched shaft of greater paleness is not reported: of white pairs (seeds from 1000) 51 % were within two
+errors."""
 OWN_SECTIONS = 3.0
 """The scatter of a hair's sections is trusted as much as the fits' own error at so many more of them."""
 LARGEST_SE_SHARE = 0.5
@@ -65,7 +73,7 @@ HIDDEN_SHARE = 0.2
 
 
 def measure_diameters(
-    pixels: NDArray[np.uint8], hairs: Sequence[Hair], um_per_px: float | None
+    pixels: NDArray[np.uint8], hairs: Sequence[Hair], um_per_px: float | None, sure: int | None = None
 ) -> tuple[Hair, ...]:
     """Measure the shaft diameter of each hair.
 
@@ -77,6 +85,9 @@ def measure_diameters(
         K hairs; the path may be up to 4 px and a few degrees off.
     um_per_px : float or None
         Bounds the search for edges: no shaft is wider than 180 um (60 px without a scale).
+    sure : int, optional
+        So many of the first hairs are hair for certain, all by default: they alone tell the camera, how
+        dark the photo's hair is, and what lies in the way of others.
 
     Returns
     -------
@@ -89,11 +100,12 @@ def measure_diameters(
     if not windows.hair.size:
         return tuple(_without(hair, "too_short") for hair in hairs)
     widest_px = WIDEST_PX if um_per_px is None else max(WIDEST_UM / um_per_px, 6.0)
+    certain = hairs if sure is None else hairs[:sure]
     image = pixels.astype(np.float32) / np.float32(255)
-    shafts = find_shafts(image, hairs, windows, widest_px)
+    shafts = find_shafts(image, certain, windows, widest_px)
     scale = um_per_px or USUAL_UM / max(float(np.nanmedian([*shafts.width_px, USUAL_PX])), 1.0)
-    sections = cut_sections(image, hairs, shafts, SHADE_UM / scale)
-    edges = _fit(sections) if sections.hair.size else None
+    sections = cut_sections(image, len(hairs), certain, shafts, SHADE_UM / scale)
+    edges = _fit(sections, len(certain)) if sections.hair.size else None
     placed = set(windows.hair.tolist())
     return tuple(
         _sized(hair, k, sections, edges, widest_px) if k in placed else _without(hair, "too_short")
@@ -101,21 +113,21 @@ def measure_diameters(
     )
 
 
-def _fit(sections: Sections) -> Edges:
+def _fit(sections: Sections, sure: int) -> Edges:
     """Edges of all sections: first alone, then with the photo's usual darkness of hair."""
     apart, touched = np.flatnonzero(sections.lone), np.flatnonzero(~sections.lone)
-    known = sections.take(apart if apart.size >= FEWEST_FOR_LENS else np.arange(sections.hair.size))
+    certain = sections.hair < sure
+    choices = (np.flatnonzero(sections.lone & certain), np.flatnonzero(certain), np.arange(certain.size))
+    known = sections.take(next((c for c in choices if c.size >= FEWEST_FOR_LENS), choices[-1]))
     lens = find_lens(known.profiles, known.left_px, known.right_px, known.away)
     groups = [sections.take(index) for index in (apart, touched) if index.size]
     fits = [_fit_some(group, lens) for group in groups]
-    usual = _usual_contrast(groups, lens, fits)
+    usual = _usual_light(groups, lens, fits, sure if certain.any() else len(sections.hidden_share))
     last = [_fit_again(group, lens, fit, usual) for group, fit in zip(groups, fits, strict=True)]
     return joined(last, np.argsort(np.concatenate([apart, touched])), PARAMETERS)
 
 
-def _fit_some(
-    sections: Sections, lens: Lens, fit: Edges | None = None, usual: tuple[float, float] | None = None
-) -> Edges:
+def _fit_some(sections: Sections, lens: Lens, fit: Edges | None = None, usual: Usual | None = None) -> Edges:
     """Edges of sections that all have neighbours, or none; from an earlier fit where there is one."""
     profiles, left, right = sections.profiles, sections.left_px, sections.right_px
     log_blur, amount = lens.at(sections.away, profiles.straight)
@@ -127,9 +139,11 @@ def _fit_some(
     else:
         start = fit.parameters
     if usual is not None:
-        luma, skin = ~profiles.straight, np.maximum(np.abs(start[:, SKIN]), 0.01)
+        known, skin = ~profiles.straight[:, None], np.maximum(np.abs(start[:, SKIN, None]), 0.01)
         prior = replace(
-            prior, c0=np.where(luma, usual[0] * skin, 0.0), c0_sd=np.where(luma, usual[1] * skin, np.inf)
+            prior,
+            within=np.where(known, usual[0] * skin, 0.0),
+            within_sd=np.where(known, usual[1] * skin, np.nan),
         )
     if start.shape[1] > PARAMETERS:
         own = np.maximum(LEAST_SHARED_SD_PX, SHARED_SD * sections.shared_px)
@@ -149,12 +163,12 @@ def _fit_some(
     return fit_edges(profiles, start, prior, ITERATIONS if fit is None else LAST_ITERATIONS)
 
 
-def _fit_again(sections: Sections, lens: Lens, fit: Edges, usual: tuple[float, float] | None) -> Edges:
+def _fit_again(sections: Sections, lens: Lens, fit: Edges, usual: Usual | None) -> Edges:
     """Edges with the usual darkness known; a pale wide shaft may be a dark thin one, so both are tried."""
     again = _fit_some(sections, lens, fit, usual)
     if usual is None:
         return again
-    dark = usual[0] * np.maximum(np.abs(fit.parameters[:, SKIN]), 0.01)
+    dark = usual[0][0] * np.maximum(np.abs(fit.parameters[:, SKIN]), 0.01)
     share = np.clip(fit.parameters[:, C0] / dark, 0.15, 1.0)
     pale = np.flatnonzero((share < PALE_SHARE) & ~sections.profiles.straight)
     if not pale.size:
@@ -170,22 +184,22 @@ def _fit_again(sections: Sections, lens: Lens, fit: Edges, usual: tuple[float, f
     return joined([again, some], chosen, again.parameters.shape[1])
 
 
-def _usual_contrast(
-    groups: Sequence[Sections], lens: Lens, fits: Sequence[Edges]
-) -> tuple[float, float] | None:
-    """Light of the photo's wide shafts less that of skin and its spread, as shares of the skin's light."""
+def _usual_light(groups: Sequence[Sections], lens: Lens, fits: Sequence[Edges], sure: int) -> Usual | None:
+    """Light within the photo's wide shafts less that of skin, and its spread, as shares of the skin's."""
     shares, hairs = [], set()
     for sections, fit in zip(groups, fits, strict=True):
         blur = np.exp(lens.at(sections.away, sections.profiles.straight)[0])
-        wide = ~sections.profiles.straight & (fit.width_px > WIDE_IN_BLURS * blur)
-        skin = np.maximum(np.abs(fit.parameters[:, SKIN]), 0.01)
-        shares.append((fit.parameters[:, C0] / skin)[wide])
+        wide = (sections.hair < sure) & ~sections.profiles.straight & (fit.width_px > WIDE_IN_BLURS * blur)
+        skin = np.maximum(np.abs(fit.parameters[:, SKIN, None]), 0.01)
+        shares.append((fit.parameters[:, C0:PLACE] / skin)[wide])
         hairs |= set(sections.hair[wide].tolist())
     if len(hairs) < 3:
         return None
     share = np.concatenate(shares)
-    middle = float(np.median(share))
-    return middle, max(1.4826 * float(np.median(np.abs(share - middle))), CONTRAST_SPREAD * abs(middle), 1e-3)
+    middle = np.median(share, axis=0)
+    middle[1] = 0.0  # c_1 turns its sign when a hair is read from its other side
+    spread = 1.4826 * np.median(np.abs(share - middle), axis=0)
+    return middle, np.maximum(spread, np.maximum(LEAST_SPREAD, CONTRAST_SPREAD * np.abs(middle)))
 
 
 def _without(hair: Hair, *reasons: str) -> Hair:
@@ -206,6 +220,8 @@ def _sized(hair: Hair, k: int, sections: Sections, edges: Edges | None, widest_p
     found = rows[_plausible(edges, sections, rows)]
     if not found.size:
         return _without(hair, *touched, "blurred")
+    if not sections.lone[rows].all() and np.median(edges.paleness[found]) > PALEST_SHARED:
+        return _without(hair, *touched)
     value, se = _combined(edges, found, not touched or bool(sections.lone[rows].all()))
     if value > widest_px:
         return _without(hair, "overlapped")
@@ -240,14 +256,15 @@ def _combined(edges: Edges, rows: NDArray[np.intp], lone: bool) -> tuple[float, 
     What is unknown of the boundary between hairs that touch is the same in all sections: it does not
     lessen with their number.
     """
-    width, own = edges.width_px[rows], float((edges.width_se_px[rows] ** 2).mean())
+    width, common = edges.width_px[rows], float((edges.width_prior_se_px[rows] ** 2).mean())
+    own = max(float((edges.width_se_px[rows] ** 2).mean()) - common, 0.0)
     value, n = _huber_mean(width), rows.size
     scatter = float(np.var(width, ddof=1)) if n > 1 else own
     pooled = ((n - 1) * scatter + OWN_SECTIONS * own) / (n - 1 + OWN_SECTIONS)
     by_blur = float(np.median(edges.width_by_log_blur_px[rows])) * HAIR_LOG_SD
-    pale = PALE_SE_PX / float(np.median(edges.contrast[rows])) ** 2
+    pale = PALE_SE_PX * float(np.median(edges.paleness[rows]))
     share = MODEL_SE_SHARE if lone else SHARED_SE_SHARE
-    parts = (np.sqrt(pooled / (n if lone else 1)), by_blur, MODEL_SE_PX, share * value, pale)
+    parts = (np.sqrt(pooled / (n if lone else 1)), np.sqrt(common), by_blur, MODEL_SE_PX, share * value, pale)
     return value, float(np.sqrt(np.square(parts).sum()))
 
 

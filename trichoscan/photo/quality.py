@@ -1,4 +1,4 @@
-"""Judges a photo: where scalp can be judged, how sharp it is, how much is glare, how red the skin is."""
+"""Judges a photo: where scalp can be judged, how sharp, lit and red it is, and whether it is of any use."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from trichoscan.photo.bubbles import bubble_mask
+from trichoscan.photo.sharpness import Sharpness, sharpness_of
 from trichoscan.photo.usable import Mask, not_scalp
 from trichoscan.records import Photo, Quality
 
@@ -15,19 +17,31 @@ WORK_AREA_PX = 2_000_000
 """Larger photos are judged on a copy of this size."""
 COLOUR_WORK_PX = 512
 """Longest side of the copy on which colour is judged."""
-FINE_PX, COARSE_PX = 0.8, 3.2
-"""Standard deviations of the two Gaussians whose edges are compared."""
-BLURRED_BELOW = 0.40
-"""An edge blur of 3 px: on phantoms recall falls from 0.96 to 0.85 there and diameters are 25 % too large,
-at 0.34 recall is 0.65 (`benchmarks/quality.py`). Photos of data/fdu and data/other lie at 0.38-0.78."""
+BLURRED_BELOW = 0.35
+"""An edge blur of 3.7 px: recall is unharmed above it, 0.93 of 0.96 at 0.32 and 0.85 at 0.27, with one hair
+in five false (`benchmarks/quality.py`). Photos of data/fdu and data/other lie at 0.38-0.79."""
+MOVED_ABOVE_PX = 3.0
+"""A straight way of 12-20 px; recall falls from 0.96 to 0.89 at 20 px and 0.63 at 30
+(`benchmarks/quality.py`). Of 74 good photos of data/fdu and data/other 95 % lie below 1.7, all below 2.9."""
 GLARE_LEVEL = 235
 """Least channel of a pixel of glare: bright in all three, so of no colour."""
-GLARE_ABOVE_PERCENT = 10.0
-"""As `PHOTO_FLAGS` says; the shiniest photo of data/fdu has 0.9."""
+GLARE_PATCH_SHARE = 1 / 160
+"""Radius of the smallest patch of glare that is left out, of the longest side: a thick hair on data/fdu."""
+GLARE_ABOVE_PERCENT = 2.0
+"""At 3.7 % recall beside the patches is 0.82 of 0.96, and a third of the counting area is gone
+(`benchmarks/quality.py`); the shiniest photo of data/fdu has 0.9."""
 DARK_BELOW = 45.0
-"""Median grey level of the usable area, 0-255; black hair lies at 20-40 and would drown."""
+"""Median grey level of the scalp, 0-255: recall is 0.96 at 48, 0.92 at 33 (`benchmarks/quality.py`); black
+hair lies at 20-40 and drowns."""
+DARKEST = 25.0
+"""Below it the scalp itself is taken for the surround of an aperture: 3-19 % of it was usable."""
 OVEREXPOSED_ABOVE = 235.0
 """Median grey level from which half of the skin is as bright as glare."""
+BRIGHTEST = 250.0
+"""From here on half of the scalp is burnt out, and 70-90 % of it is left out as glare."""
+UM_PER_PX = (0.5, 50.0)
+"""Below it the photo shows less than a mm and no unit whole; above it a hair is narrower than 1.5 px. At 38
+recall is 0.85 and diameters are 28 % too large (`benchmarks/quality.py`)."""
 SKIN_SHARE = 0.8
 """A pixel darker than this share of the light skin around it is hair or shadow."""
 
@@ -43,68 +57,83 @@ def assess(photo: Photo) -> Quality:
     -------
     Quality
         The flags are of this photo's quality only; those of the photo itself are not repeated.
-        Where nothing is usable the measures are NaN.
+        Where there is no scalp the measures are NaN.
     """
     surround, overlay = not_scalp(photo.pixels)
-    usable = ~(surround | overlay)
-    pixels, mask = _reduced(photo.pixels, usable, WORK_AREA_PX)
+    scalp = ~(surround | overlay)
+    pixels, mask = _reduced(photo.pixels, scalp, WORK_AREA_PX)
     gray = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
-    focus = focus_of(gray, mask) if mask.any() else math.nan
+    sharpness = sharpness_of(gray, mask) if mask.any() else Sharpness(math.nan, math.nan)
     glare = _glare_percent(pixels, mask)
-    redness = erythema_index(photo.pixels, usable)
     level = float(np.median(gray[mask])) if mask.any() else math.nan
+    bubbles = bubble_mask(gray, mask)
     raised = {
-        "blurred": focus < BLURRED_BELOW,
+        "blurred": sharpness.focus < BLURRED_BELOW,
+        "moved": sharpness.motion_px > MOVED_ABOVE_PX,
         "glare": glare > GLARE_ABOVE_PERCENT,
+        "bubbles": bool(bubbles.any()),
         "dark": level < DARK_BELOW,
         "overexposed": level > OVEREXPOSED_ABOVE,
         "round_aperture": bool(surround.any()),
         "overlay_masked": bool(overlay.any()),
     }
-    flags = tuple(flag for flag, is_raised in raised.items() if is_raised)
     burnt_in = {"burnt_in_mask": overlay} if overlay.any() else {}
-    return Quality(usable, focus, glare, redness, flags, **burnt_in)
+    return Quality(
+        usable_mask=scalp & ~_enlarged(bubbles | glare_patches(pixels), scalp.shape),
+        focus=sharpness.focus,
+        glare_percent=glare,
+        erythema_index=erythema_index(photo.pixels, scalp),
+        flags=tuple(flag for flag, is_raised in raised.items() if is_raised),
+        motion_px=sharpness.motion_px,
+        bubbles_percent=100.0 * float(bubbles.sum()) / max(int(mask.sum()), 1),
+        exposure=level,
+        refusal=refusal(level, photo.um_per_px),
+        **burnt_in,
+    )
 
 
-def focus_of(gray: NDArray[np.uint8], usable_mask: Mask) -> float:
-    """Sharpness of the strongest edges, 0 (none) to 1 (as sharp as the pixels allow).
-
-    The steepest gradients are compared at two scales. An edge blurred by a Gaussian of s px has
-    its peak gradient in proportion to 1 / sqrt(s^2 + scale^2), so the ratio of the two tells s
-    whatever the contrast; the focus is 1 / (1 + s / 2).
+def refusal(exposure: float, um_per_px: float | None) -> str:
+    """Why a photo cannot be used, and how to retake it; empty where it can.
 
     Parameters
     ----------
-    gray : (H, W) uint8
-    usable_mask : (H, W) bool
-
-    Returns
-    -------
-    float
-        0 where there is no edge at all.
+    exposure : float
+        Median grey level of the scalp, 0-255; NaN where there is none.
+    um_per_px : float or None
     """
-    margin = int(2 * COARSE_PX)
-    inner = cv2.erode(usable_mask.astype(np.uint8), np.ones((2 * margin + 1,) * 2, np.uint8)) > 0
-    if not inner.any():
-        return 0.0
-    fine, coarse = (_edge_strength(gray, inner, sigma) for sigma in (FINE_PX, COARSE_PX))
-    if coarse < 0.5:  # less than half a grey level per px: nothing is drawn here
-        return 0.0
-    ratio = max(fine / coarse, 1.0 + 1e-6)
-    blur_px = np.sqrt(max(COARSE_PX**2 - ratio**2 * FINE_PX**2, 0.0) / (ratio**2 - 1))
-    return float(1.0 / (1.0 + blur_px / 2.0))
+    if math.isnan(exposure):
+        return "no scalp can be seen on it: see that the lens is open and the lamp lit, and retake"
+    if exposure < DARKEST:
+        return f"far too dark (median grey {exposure:.0f} of 255): retake with more light or longer exposure"
+    if exposure >= BRIGHTEST:
+        return f"burnt out (median grey {exposure:.0f} of 255): retake with less light or shorter exposure"
+    low, high = UM_PER_PX
+    if um_per_px is not None and not low <= um_per_px <= high:
+        return (
+            f"{um_per_px:g} um per px is no magnification at which hair can be counted: correct um_per_px, "
+            "or retake at 2 to 12"
+        )
+    return ""
 
 
-def _edge_strength(gray: NDArray[np.uint8], inner: Mask, sigma_px: float) -> float:
-    """99th percentile of the gradient, grey levels per px."""
-    smooth = cv2.GaussianBlur(gray, (0, 0), sigma_px).astype(np.float32)
-    across = (smooth[1:-1, 2:] - smooth[1:-1, :-2]) / 2
-    down = (smooth[2:, 1:-1] - smooth[:-2, 1:-1]) / 2
-    return (
-        float(np.percentile(np.hypot(across, down)[inner[1:-1, 1:-1]], 99))
-        if inner[1:-1, 1:-1].any()
-        else 0.0
-    )
+def glare_patches(pixels: NDArray[np.uint8]) -> Mask:
+    """(H, W) True in patches of glare that are wider than a hair: what lies beneath them cannot be judged."""
+    burnt = (pixels.min(axis=2) >= GLARE_LEVEL).astype(np.uint8)
+    if not burnt.any():
+        return burnt > 0
+    radius = max(2, round(GLARE_PATCH_SHARE * max(burnt.shape)))
+    y, x = np.mgrid[-radius : radius + 1, -radius : radius + 1]
+    disk = (np.hypot(x, y) <= radius).astype(np.uint8)
+    patches = cv2.morphologyEx(burnt, cv2.MORPH_OPEN, disk)
+    return np.asarray((cv2.dilate(patches, disk) > 0) & (burnt > 0))
+
+
+def _enlarged(mask: Mask, shape: tuple[int, ...]) -> Mask:
+    """A mask of a reduced copy, for the photo itself."""
+    if mask.shape == shape:
+        return mask
+    size = (shape[1], shape[0])
+    return np.asarray(cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0)
 
 
 def _glare_percent(pixels: NDArray[np.uint8], mask: Mask) -> float:

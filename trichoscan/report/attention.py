@@ -96,6 +96,13 @@ def sentence(images: Sequence[Row], pairs: Sequence[Row]) -> str:
         if urgent
         else "Nothing forbids the use of these numbers; look at the layers over each photo all the same."
     )
+    looked = sum(row.get("review") in ("open", "signed_off") for row in images)
+    if looked:
+        signed = sum(row.get("review") == "signed_off" for row in images)
+        told.append(
+            f"{_count(looked, 'photo')} reviewed, {signed} signed off: what the review says stands beside "
+            "each automatic figure."
+        )
     return " ".join(told)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+import trichoscan
 from trichoscan.report import attention
 from trichoscan.report.pair_view import PairView, view_pair
 from trichoscan.report.photo_view import (
@@ -31,6 +33,10 @@ from trichoscan.report.words import LIMITS, MEASURES, RESPONSES, SEVERITIES
 PHOTOS_ON_ONE_PAGE = 24
 """With more photos, subjects get pages of their own: some ten megabytes is what a browser opens at once."""
 UNNAMED_ON_ONE_PAGE = 12
+ROWS_IN_A_BLOCK = 40
+"""A few screens: a table of hundreds of rows takes a browser seconds to lay out."""
+BETWEEN_CELLS = re.compile(r"\n(?=</?(?:tr|td|th|tbody|thead)\b)")
+"""Line ends of the templates that a browser would keep as nodes of the page, half of all in a long table."""
 MAIN = "report.html"
 FOLDER = "report"
 GENERATOR = "trichoscan report"
@@ -54,7 +60,9 @@ class Leaf:
     sites: tuple[Site, ...]
 
 
-def report_pages(results: Results, *, printed: bool = False) -> Iterator[tuple[str, str]]:
+def report_pages(
+    results: Results, *, printed: bool = False, known: Mapping[str, str] | None = None
+) -> Iterator[tuple[str, str | None]]:
     """Path within RESULTS and text of each page, report.html last.
 
     Parameters
@@ -62,6 +70,9 @@ def report_pages(results: Results, *, printed: bool = False) -> Iterator[tuple[s
     results : Results
     printed : bool
         For paper: every picture stands where it is shown, and nothing waits for a click.
+    known : mapping of str to str, optional
+        Digests (see `made_from`) of the pages that are there, by path: one that would be the same again has
+        None in place of its text. report.html is always made.
     """
     sites = sites_of(results.images, results.pairs)
     leaves = leaves_of(sites)
@@ -70,7 +81,9 @@ def report_pages(results: Results, *, printed: bool = False) -> Iterator[tuple[s
     alone = len(leaves) == 1 and leaves[0].path == MAIN
     if not alone:
         for leaf in leaves:
-            yield leaf.path, writer.leaf(leaf)
+            digest = leaf_digest(results, leaf)
+            same = known is not None and known.get(leaf.path) == digest
+            yield leaf.path, None if same else writer.leaf(leaf, digest)
     yield MAIN, writer.main(sites, leaves[0].sites if alone else ())
 
 
@@ -101,8 +114,8 @@ def file_stem(subject: str) -> str:
 def anchors_of(leaves: Sequence[Leaf]) -> dict[attention.Key, tuple[str, str]]:
     """Page and anchor of each photo and pair."""
     anchors = {}
-    photos = pairs = 0
     for leaf in leaves:
+        photos = pairs = 0
         for site in leaf.sites:
             for row in site.images:
                 photos += 1
@@ -111,6 +124,33 @@ def anchors_of(leaves: Sequence[Leaf]) -> dict[attention.Key, tuple[str, str]]:
                 pairs += 1
                 anchors["pairs", row["pair_id"]] = leaf.path, f"pair-{pairs}"
     return anchors
+
+
+def leaf_digest(results: Results, leaf: Leaf) -> str:
+    """Of all that a page beside report.html is made from."""
+    made = hashlib.sha256(trichoscan.__version__.encode())
+    for name in ("base.html", "leaf.html", "parts.html", "report.css", "report.js"):
+        made.update(asset(name).encode())
+    told: list[Any] = [leaf.title, results.run["parameters"]]
+    for site in leaf.sites:
+        told.append([site.subject, site.name])
+        for row in site.images:
+            told.append([row, results.hairs_of(row["image"])])
+            if row["status"] == "ok":
+                told.append(results.geometry_of(row))
+                made.update(results.picture_of(row))
+        for row in site.pairs:
+            told.append([row, results.matches_of(row["pair_id"])])
+            if row["status"] == "ok":
+                told.append(results.alignment_of(row["pair_id"]))
+    made.update(json.dumps(told).encode())
+    return made.hexdigest()
+
+
+def made_from(page: str) -> str:
+    """Digest that a page carries in its head; empty where it has none."""
+    found = re.search(r'<meta name="made-from" content="([0-9a-f]{64})">', page)
+    return found[1] if found else ""
 
 
 class _Writer:
@@ -153,14 +193,20 @@ class _Writer:
             cohort=view_cohort(sites, results.cohort, self.visit_of),
             measures=MEASURES,
             limits=LIMITS,
+            blocks=self.blocks,
             density_interval=density_interval,
             diameter_interval=diameter_interval,
         )
 
-    def leaf(self, leaf: Leaf) -> str:
+    def blocks(self, rows: Sequence[Row]) -> list[Sequence[Row]]:
+        """Rows in lots that a browser lays out only when they are scrolled to; on paper in one."""
+        lot = max(len(rows), 1) if self.printed else ROWS_IN_A_BLOCK
+        return [rows[start : start + lot] for start in range(0, len(rows), lot)]
+
+    def leaf(self, leaf: Leaf, digest: str) -> str:
         """A page beside report.html."""
         sites = [self.site(site, leaf.path) for site in leaf.sites]
-        return self._render("leaf.html", leaf.path, title=leaf.title, sites=sites)
+        return self._render("leaf.html", leaf.path, title=leaf.title, sites=sites, digest=digest)
 
     def site(self, site: Site, page: str) -> dict[str, Any]:
         """A site with its photos, pairs and course."""
@@ -194,8 +240,9 @@ class _Writer:
             up = "../" if "/" in page else ""
             return f"{up}{path}#{anchor}"
 
-        rendered = environment().get_template(template).render(**self.common, **views, link=link, page=page)
-        return rendered + "\n"
+        shown = {"digest": "", **self.common, **views}
+        rendered = environment().get_template(template).render(**shown, link=link, page=page)
+        return BETWEEN_CELLS.sub("", rendered) + "\n"
 
 
 @cache

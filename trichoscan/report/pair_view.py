@@ -307,8 +307,10 @@ def _change(name: str, row: Row, column: str, unit: str, percent: str = "") -> F
 
 def _gone(name: str, row: Row, column: str) -> Figure:
     """The interval of how many hairs truly went or came."""
-    low, high = row.get(f"{column}_low", ""), row.get(f"{column}_high", "")
-    return Figure(name, row[column] if low and high else "", f"{low} to {high}")
+    low, high = known(row, f"{column}_low"), known(row, f"{column}_high")
+    if low is None or high is None:
+        return Figure(name, "")
+    return Figure(name, row[column], f"{low:g} to {high:g}")
 
 
 def _counts(row: Row, what: str) -> str:

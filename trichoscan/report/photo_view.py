@@ -54,8 +54,8 @@ class PhotoView:
         The photo and its layers as one SVG; empty for a failed photo.
     layers : tuple of Layer
     figures : tuple of Figure
-    diameters : Markup
-        Histogram; empty where nothing was measured.
+    diameters, reviewed_diameters : Markup
+        Histograms; empty where nothing was measured, or reviewed.
     """
 
     ident: str
@@ -66,6 +66,7 @@ class PhotoView:
     layers: tuple[Layer, ...] = ()
     figures: tuple[Figure, ...] = ()
     diameters: Markup = NOTHING
+    reviewed_diameters: Markup = NOTHING
 
 
 def view_photo(results: Results, row: Row, ident: str) -> PhotoView:
@@ -76,10 +77,8 @@ def view_photo(results: Results, row: Row, ident: str) -> PhotoView:
         return PhotoView(ident, row, name, when)
     hairs = results.hairs_of(row["image"])
     layers = photo_layers(results, row, hairs)
-    counted = [hair for hair in hairs if hair["counted"] == "true" and hair["diameter_um"]]
     stands = reviewed(row)
     vellus = results.vellus_below_um
-    diameters = [float(hair["diameter_um"]) for hair in counted]
     return PhotoView(
         ident=ident,
         row=row,
@@ -88,8 +87,17 @@ def view_photo(results: Results, row: Row, ident: str) -> PhotoView:
         drawing=draw(results.picture_of(row), row, layers, f"{ident}-picture", _told(name, row)),
         layers=tuple(layers),
         figures=with_review(figures_of(row, vellus), figures_of(stands, vellus) if stands else ()),
-        diameters=histogram(diameters, vellus) if diameters else NOTHING,
+        diameters=_diameters(hairs, "counted", vellus),
+        reviewed_diameters=_diameters(hairs, "reviewed_counted", vellus),
     )
+
+
+def _diameters(hairs: Sequence[Row], counted: str, vellus_below_um: float) -> Markup:
+    """Histogram of the hairs that this column counts."""
+    known = [
+        float(hair["diameter_um"]) for hair in hairs if hair.get(counted) == "true" and hair["diameter_um"]
+    ]
+    return histogram(known, vellus_below_um) if known else NOTHING
 
 
 def photo_layers(results: Results, row: Row, hairs: Sequence[Row]) -> list[Layer]:

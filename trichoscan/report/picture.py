@@ -35,15 +35,18 @@ def encode(pixels: Pixels, quality: int = QUALITY) -> bytes:
     return data.tobytes()
 
 
-def decode(jpeg: bytes) -> Pixels:
+def decode(jpeg: bytes, how: int = cv2.IMREAD_COLOR) -> Pixels:
     """(H, W, 3) uint8 RGB pixels of a JPEG that `encode` made."""
-    bgr = np.asarray(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR))
+    bgr = np.asarray(cv2.imdecode(np.frombuffer(jpeg, np.uint8), how))
     return np.ascontiguousarray(bgr[:, :, ::-1])
 
 
 def thumbnail(jpeg: bytes) -> bytes:
     """A JPEG of the same photo, small enough for a table."""
-    return encode(shrink(decode(jpeg), THUMBNAIL_PX), THUMBNAIL_QUALITY)
+    pixels = decode(jpeg, cv2.IMREAD_REDUCED_COLOR_4)  # four times as fast, by the JPEG's own blocks
+    if max(pixels.shape[:2]) < THUMBNAIL_PX:
+        pixels = decode(jpeg)
+    return encode(shrink(pixels, THUMBNAIL_PX), THUMBNAIL_QUALITY)
 
 
 def followup_map(

@@ -68,16 +68,32 @@ PHOTO_ADVICE: dict[str, Advice] = {
         "A magnification the network was not trained for",
         "check um_per_px for a slip; else retake at another magnification",
     ),
+    "scale_doubtful": Advice(
+        "check",
+        "At this scale the hairs would be wider, thinner or denser than on any scalp",
+        "check um_per_px for a slip; else take the photo again at the usual magnification",
+    ),
     "blurred": Advice(
         "stop",
         "Out of focus or moved: thin hairs may be missed",
         "retake: clean the lens, focus on the skin, hold still. On skin without any hair it can be raised "
         "for a sharp photo: look",
     ),
+    "moved": Advice(
+        "stop",
+        "The camera moved during exposure",
+        "retake: rest the lens on the skin, hold still, more light for a shorter exposure",
+    ),
     "glare": Advice(
         "stop",
-        "Reflections hide hair",
+        "Reflections hide hair; their patches were left out of the area",
         "retake: polarizer or immersion, no bubbles, tilt the lamp",
+    ),
+    "bubbles": Advice(
+        "note",
+        "Bubbles in the immersion were left out of the area",
+        "look on the overlay that what was left out are bubbles; retake where they cover much: more fluid, "
+        "press the lens on slowly",
     ),
     "dark": Advice("stop", "Too dark to see thin hairs", "retake with more light or longer exposure"),
     "overexposed": Advice(
@@ -103,6 +119,27 @@ PHOTO_ADVICE: dict[str, Advice] = {
         "check",
         "No hair was found",
         "look: bare skin is right; else retake, or the scale is wrong",
+    ),
+    "few_hairs": Advice(
+        "check",
+        "Fewer than ten hairs were counted",
+        "photograph a larger field, or several places: means and shares of so few say little. Right on bare "
+        "skin",
+    ),
+    "lower_bound": Advice(
+        "check",
+        "Many hairs were seen too doubtfully to be counted: the count is a lower bound",
+        "look for hairs without a ring and correct them by hand, or retake: clipped, sharper, more magnified",
+    ),
+    "long_hair": Advice(
+        "check",
+        "Long hair hides roots: the count is a lower bound",
+        "clip the site to 0.5-2 mm and retake; else compare only with photos of as long hair",
+    ),
+    "pale_hair": Advice(
+        "check",
+        "The hair is pale against its skin: the count is a lower bound",
+        "look for hairs without a ring; immersion, even light and a stronger magnification show more of them",
     ),
     "some_unmeasured": Advice(
         "note",
@@ -143,6 +180,27 @@ PAIR_ADVICE: dict[str, Advice] = {
         "stop",
         "The skin itself contradicts one of the two scales",
         "check um_per_px of both photos: one is off by more than 5 %",
+    ),
+    "magnification_differs": Advice(
+        "check",
+        "The two photos were taken at different magnifications",
+        "do not trust the change of diameters; retake at the magnification of the baseline",
+    ),
+    "focus_differs": Advice(
+        "check",
+        "One of the two photos is clearly sharper",
+        "look whether lost or new hairs are those that only the sharp photo shows; retake the other where "
+        "you can",
+    ),
+    "light_differs": Advice(
+        "check",
+        "Exposure or colour of the two photos differ",
+        "do not compare redness; fix lamp, exposure, white balance and immersion at all visits",
+    ),
+    "length_differs": Advice(
+        "check",
+        "The hair is long at one visit and short at the other",
+        "lost hairs may be hidden ones: clip alike at each visit and retake",
     ),
     "too_soon": Advice(
         "note",

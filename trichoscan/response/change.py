@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
+from trichoscan.order import is_swapped
 from trichoscan.records import Analysis, Change, Estimate, MeasureChange, Pairing, TrichoscanError
+from trichoscan.response.alike import unlike
 from trichoscan.response.draws import NORMAL_95, Draws, draw_field, draw_site, fault_spread, generator
-from trichoscan.response.events import Events, is_swapped, list_events
+from trichoscan.response.events import Events, list_events
 from trichoscan.response.fates import COUNTS, count_fates, name_fates
 from trichoscan.response.growth import is_phototrichogram, measure_growth
 from trichoscan.response.levels import both_measured, levels
@@ -189,7 +191,9 @@ def _smallest_detectable(events: Events, field: Draws) -> float:
 def _flags(
     baseline: Analysis, followup: Analysis, pairing: Pairing, events: Events, days: float | None
 ) -> tuple[str, ...]:
-    flags = {"too_soon"} if is_phototrichogram(days) else set()
+    flags = unlike(baseline, followup, pairing.alignment, regrown=is_phototrichogram(days))
+    if is_phototrichogram(days):
+        flags.add("too_soon")
     scales = baseline.um_per_px, followup.um_per_px
     if scales[0] is None or scales[1] is None:
         flags.add("no_scale")

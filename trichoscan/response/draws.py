@@ -23,7 +23,7 @@ FAULT_SHARE = 0.13
 SHARE_SPREAD = 1.0
 """SD, on the log scale, of the odds that an unmatched hair is gone rather than a fault of detection:
 matching must learn the share of hairs that are gone from the same few hairs, and it starts from an
-assumption. Chosen on simulated pairs, so that their intervals cover what they should."""
+assumption, worth one hair. That of a rate that was learned from one event."""
 MOST_FAULT_SHARE = 0.5
 UNSEEN_EVENTS = 0.5
 """Hairs taken to have gone, and come, beyond those seen: Jeffreys' prior of a Poisson mean."""
@@ -145,11 +145,13 @@ def _side(sign: NDArray[np.int64]) -> NDArray[np.int64]:
 def _shifted(probability: Floats, sign: NDArray[np.int64], spread: float, rng: np.random.Generator) -> Floats:
     """(B, E) probabilities, the odds of all lost and of all new ones multiplied by one factor each.
 
-    Its logarithm varies by `spread`, and by `SHARE_SPREAD`.
+    Its logarithm varies by `spread`, and by `SHARE_SPREAD` over the root of one and the number of those that
+    are gone: a share is known the better the more it rests on.
     """
     p = np.clip(probability, 1e-6, 1 - 1e-6)
-    sd = float(np.hypot(spread, SHARE_SPREAD))
-    shift = rng.normal(0.0, sd, (2, DRAWS + 1))[_side(sign)].T
+    gone = np.array([p[sign < 0].sum(), p[sign > 0].sum()])
+    sd = np.hypot(spread, SHARE_SPREAD / np.sqrt(1 + gone))
+    shift = (sd[:, None] * rng.standard_normal((2, DRAWS + 1)))[_side(sign)].T
     return np.asarray(1 / (1 + (1 - p) / p * np.exp(shift)))
 
 

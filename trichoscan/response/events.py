@@ -3,7 +3,7 @@
 E: hairs of the common field; V: units; first axis of length 2: the earlier and the later visit.
 
 Swapping the visits must negate every change to the last bit, chance draws included. So all is computed in
-one order of the visits, that of the photos' sha256, and turned back at the end.
+one order of the visits (`order.is_swapped`), and turned back at the end.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from trichoscan.order import is_swapped
 from trichoscan.overlooked import overlooked
 from trichoscan.records import Analysis, Hair, Match, Pairing
 
@@ -68,13 +69,8 @@ class Events:
     clusters: int
 
 
-def is_swapped(baseline: Analysis, followup: Analysis) -> bool:
-    """Whether the visits are computed in the other order: the follow-up has the lesser sha256."""
-    return followup.sha256 < baseline.sha256
-
-
 def list_events(baseline: Analysis, followup: Analysis, pairing: Pairing) -> Events:
-    """Hairs and units of the common field, in the order of the photos' sha256.
+    """Hairs and units of the common field, in the order of computing.
 
     Parameters
     ----------
@@ -98,7 +94,10 @@ def list_events(baseline: Analysis, followup: Analysis, pairing: Pairing) -> Eve
     alone = {(s, (i, k)[s > 0]) for s, i, k, _, _ in unit_rows if s}
     cluster = np.array([label[s > 0][units[s > 0][(i, k)[s > 0]]] for s, i, k, _, _ in rows], np.int64)
     unit_cluster = np.array([label[s > 0][(i, k)[s > 0]] for s, i, k, _, _ in unit_rows], np.int64)
-    missed = tuple(overlooked(np.array([h.confidence for h in side])) for side in hairs)
+    weights = _in_order(baseline.repeatability, followup.repeatability, swapped)
+    missed = tuple(
+        overlooked(np.array([h.confidence for h in side]), w) for side, w in zip(hairs, weights, strict=True)
+    )
     known, inverse = np.unique(np.concatenate([cluster, unit_cluster]), return_inverse=True)
     return Events(
         sign=np.array([r[0] for r in rows], np.int64),

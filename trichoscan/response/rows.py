@@ -38,6 +38,41 @@ def change_row(change: Change) -> dict[str, Cell]:
     return row
 
 
+def measure_rows(change: Change) -> list[dict[str, Cell]]:
+    """Rows of changes.csv, less pair_id: each measure, then each number of hairs or units.
+
+    Returns
+    -------
+    list of dict
+        measure; baseline and followup, its levels; change with `low` and `high` of the site, and
+        `field_low` and `field_high` of this very piece of skin; n, follicular units behind the first. A
+        number of hairs or units, such as `thickened_hairs`, stands under `change` and has only the second.
+    """
+    rows = []
+    for name, found in change.measures.items():
+        rows.append(
+            {
+                "measure": name,
+                "baseline": _known(found.baseline),
+                "followup": _known(found.followup),
+                "change": _known(found.site.value),
+                "low": _known(found.site.low),
+                "high": _known(found.site.high),
+                "field_low": _known(found.field.low),
+                "field_high": _known(found.field.high),
+                "n": found.site.n,
+            }
+        )
+    for name, count in change.counts.items():
+        row: dict[str, Cell] = dict.fromkeys(MEASURE_COLUMNS)
+        row |= {"measure": name, "change": _known(count.value), "n": count.n}
+        rows.append(row | {"field_low": _known(count.low), "field_high": _known(count.high)})
+    return rows
+
+
+MEASURE_COLUMNS = ("measure", "baseline", "followup", "change", "low", "high", "field_low", "field_high", "n")
+
+
 def refused_row() -> dict[str, Cell]:
     """The same columns for a pair that was refused or failed: all empty."""
     return dict.fromkeys(COLUMNS)

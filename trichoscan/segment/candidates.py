@@ -15,15 +15,12 @@ from numpy.typing import NDArray
 from trichoscan.records import Peaks, Segmentation
 from trichoscan.segment.link import TIP_GAP_CELLS, assign_tips
 from trichoscan.segment.march import ShaftMap, march
-from trichoscan.segment.peaks import wrap
+from trichoscan.segment.peaks import against_field, log_odds
 
 LONGEST_CELLS = 900.0
 """Hairs are followed for 10 mm at most, more than any photo shows of one."""
 SUPPORT_SPACING_CELLS, SUPPORT_POINTS = 1.5, 40
 """The shaft's evidence is averaged over its first 0.65 mm: long hair is blurred further on."""
-FIELD_CELLS = 150.0
-"""Hairs within about this distance (1.65 mm, SD of a Gaussian) lean one way; on validation photos
-half of it was worse and twice as much no better."""
 TIP_STRAIGHT_CELLS = 8.0
 """The last 90 um to a tip are drawn straight, so that a tip beside the followed shaft makes no kink."""
 BORDER_CELLS = 6.0
@@ -31,10 +28,11 @@ BORDER_CELLS = 6.0
 BACKWARDS_CELLS, BACKWARDS_COSINE = 12.0, -0.8
 """A hair that begins this near another's tip and runs back along it is that hair, read backwards."""
 
-FEATURES = ("root", "tip", "shaft", "field", "beyond")
+FEATURES = ("root", "tip", "shaft", "field", "beyond", "look")
+TIP_FEATURES = ("peak", "link")
 DEFAULT_THRESHOLDS = {
-    "root": 0.08,
-    "tip": 0.15,
+    "root": 0.06,
+    "tip": 0.1,
     "shaft": 0.25,
     "confidence": 0.4,
     "weight_root": 1.0,
@@ -42,10 +40,14 @@ DEFAULT_THRESHOLDS = {
     "weight_shaft": 1.0,
     "weight_field": -1.0,
     "weight_beyond": 0.3,
+    "weight_look": 0.0,
     "weight_bias": 0.5,
+    "tip_peak": 0.3,
+    "tip_link": -0.3,
+    "tip_bias": 2.0,
 }
 """Operating points for weights that store none: least peaks and shaft evidence to consider, least confidence
-to report, and the logistic model of confidence."""
+to report, and the logistic models of confidence in a hair and in its tip."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,11 +64,13 @@ class Candidates:
         Whether a tip was found; else the path ends where its evidence does.
     spare_tips : Peaks
         Tips that belong to no root.
-    features : (K, 5) float64
+    features : (K, 6) float64
         Log odds of the root peak; height of the tip peak, 0 without one; mean evidence of the shaft
         along the path; angle, rad, against the neighbours' mean direction, times how much they
         agree with each other (0-1); 1 where the shaft leads out of what is usable before a tip is seen,
-        so that the missing tip says nothing, else 0.
+        so that the missing tip says nothing, else 0; log odds by the verifier.
+    tip_features : (K, 2) float64
+        Log odds of the tip peak, and the cost of its link to the root; NaN without a tip.
     """
 
     roots: Peaks
@@ -74,6 +78,12 @@ class Candidates:
     tip_seen: NDArray[np.bool_]
     spare_tips: Peaks
     features: NDArray[np.float64]
+    tip_features: NDArray[np.float64]
+
+    def tip_confidence(self, thresholds: Mapping[str, float]) -> NDArray[np.float64]:
+        """(K,) probability that the tip of each is its own, if it is a hair; NaN where none was found."""
+        weights = [thresholds[f"tip_{name}"] for name in TIP_FEATURES]
+        return np.asarray(1 / (1 + np.exp(-(self.tip_features @ weights + thresholds["tip_bias"]))))
 
     def confidence(self, thresholds: Mapping[str, float]) -> NDArray[np.float64]:
         """(K,) probability that each is a hair: logistic in the features."""
@@ -115,21 +125,22 @@ def find_candidates(segmentation: Segmentation, usable_mask: NDArray[np.bool_]) 
     )
     shafts = ShaftMap(segmentation.shaft)
     followed = march(shafts, roots.at, roots.angle, limits["shaft"], LONGEST_CELLS)
-    tip_of = assign_tips(roots, followed, tips)
+    tip_of, link_cost = assign_tips(roots, followed, tips)
     paths = tuple(
         _ended(roots.at[k], roots.angle[k], roots.reach[k], followed[k], None if j < 0 else tips.at[j])
         for k, j in enumerate(tip_of)
     )
-    height = np.clip(roots.score, 1e-4, 1 - 1e-4)
     features = np.empty((len(roots), len(FEATURES)))
-    features[:, 0] = np.log(height / (1 - height))
+    features[:, 0] = log_odds(roots.score)
     features[:, 1] = [0.0 if j < 0 else tips.score[j] for j in tip_of]
     features[:, 2] = [_support(shafts, path) for path in paths]
-    features[:, 3] = _against_field(roots)
+    features[:, 3] = against_field(roots)
     cut = leads_out(paths, usable_mask, segmentation.px_per_cell)
     features[:, 4] = np.array(cut, bool) & (tip_of < 0)
+    features[:, 5] = roots.second_look
     spare = np.setdiff1d(np.arange(len(tips)), tip_of)
-    return Candidates(roots, paths, tip_of >= 0, tips.take(spare), features)
+    tip_features = np.stack([log_odds(features[:, 1]), link_cost], -1)
+    return Candidates(roots, paths, tip_of >= 0, tips.take(spare), features, tip_features)
 
 
 def to_px(cells: NDArray[np.float64], px_per_cell: float) -> NDArray[np.float64]:
@@ -194,20 +205,3 @@ def _support(shafts: ShaftMap, path: NDArray[np.float64]) -> float:
     points = respaced(path, SUPPORT_SPACING_CELLS)[:SUPPORT_POINTS]
     heading = np.arctan2(*np.gradient(points, axis=0).T[::-1])
     return float(shafts.sample(points[:, 0], points[:, 1], heading).mean())
-
-
-def _against_field(roots: Peaks) -> NDArray[np.float64]:
-    """(K,) angle, rad, between each root's direction and its neighbours' mean, times their agreement.
-
-    Hairs of a site lean one way, so a lone dissenter is likely a hair read backwards or debris;
-    where the neighbours disagree among themselves, nothing is held against anyone.
-    """
-    against = np.zeros(len(roots))
-    ways = np.exp(1j * roots.angle)
-    for k in range(len(roots)):
-        near = np.hypot(*(roots.at - roots.at[k]).T)
-        weight = roots.score**2 * np.exp(-0.5 * (near / FIELD_CELLS) ** 2)
-        weight[k] = 0.0
-        mean = (weight * ways).sum() / (weight.sum() + 1.0)
-        against[k] = abs(mean) * abs(wrap(roots.angle[k] - np.angle(mean)))
-    return against

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -29,8 +29,11 @@ from trichoscan.segment.network import (
     for_inference,
 )
 from trichoscan.segment.peaks import find_peaks, one_each
+from trichoscan.segment.verifier import Verifier, look_again
 
-DEFAULT_WEIGHTS = "follicle-v2"
+DEFAULT_WEIGHTS = "follicle-v3"
+VERIFIER_PREFIX = "verifier."
+"""Of the verifier's tensors in model.safetensors."""
 TILE_PX, OVERLAP_PX = 1536, 256
 """Tiles at the working scale: a photo of 7 x 7 mm is one tile; half of the overlap, 0.7 mm, is as far as
 the network looks."""
@@ -57,12 +60,15 @@ class Weights:
         config.json: widths, working_um_per_px, thresholds, and how they were made.
     network : HairNet
         Ready for inference; see `network.for_inference`.
+    verifier : Verifier or None
+        Likewise; without one, confidence rests on the maps alone.
     """
 
     name: str
     sha256: str
     config: Mapping[str, Any]
     network: HairNet
+    verifier: Verifier | None = None
 
     @property
     def label(self) -> str:
@@ -131,17 +137,33 @@ def load_weights(name_or_path: str | Path | None = None, *, unproven: bool = Fal
             f"{folder}/model.safetensors: damaged, its sha256 is not the stated one; install it again"
         )
     try:
-        network.load_state_dict({name: value.float() for name, value in load(data).items()}, strict=True)
+        verifier = _load_networks(load(data), network)
     except (SafetensorError, RuntimeError) as error:
         raise TrichoscanError(
             f"{folder}/model.safetensors: made for another version; update trichoscan"
         ) from error
-    return Weights(config["name"], sha256, config, for_inference(network))
+    return Weights(config["name"], sha256, config, for_inference(network), verifier)
+
+
+def _load_networks(tensors: Mapping[str, torch.Tensor], network: HairNet) -> Verifier | None:
+    """Fill `network`; the verifier, where the tensors hold one."""
+    whole = {name: value.float() for name, value in tensors.items()}
+    own = {
+        name.removeprefix(VERIFIER_PREFIX): whole.pop(name)
+        for name in tensors
+        if name.startswith(VERIFIER_PREFIX)
+    }
+    network.load_state_dict(whole, strict=True)
+    if not own:
+        return None
+    verifier = Verifier()
+    verifier.load_state_dict(own, strict=True)
+    return for_inference(verifier)
 
 
 def _check_config(config: Mapping[str, Any]) -> None:
     """Raise KeyError or ValueError where something is missing or no number."""
-    for name in DEFAULT_THRESHOLDS:
+    for name in DEFAULT_THRESHOLDS.keys() - {"weight_look", "tip_peak", "tip_link", "tip_bias"}:
         float(config["thresholds"][name])
     for name in ("working_um_per_px", "count_cv"):
         float(config[name])
@@ -188,8 +210,12 @@ def segment(
     zoom = _zoom(um_per_px, photo.pixels.shape[:2]) / working
     if photo.um_per_px is not None and not np.isclose(zoom * working, um_per_px):
         flags += ("scale_out_of_range",)
-    thresholds = dict(weights.config["thresholds"])
-    roots, tips, shaft = _run(_resampled(photo.pixels, zoom), weights.network, chosen, thresholds)
+    thresholds = DEFAULT_THRESHOLDS | weights.config["thresholds"]
+    working_pixels = resampled(photo.pixels, zoom)
+    roots, tips, shaft = _run(working_pixels, weights.network, chosen, thresholds)
+    if weights.verifier is not None:
+        verifier = weights.verifier.to(chosen)
+        roots = replace(roots, second_look=look_again(verifier, working_pixels, shaft, roots, tips))
     return Segmentation(roots, tips, shaft, CELL_PX / zoom, thresholds, flags)
 
 
@@ -215,8 +241,8 @@ def resolve_device(name: str) -> str:
     return name
 
 
-def _resampled(pixels: NDArray[np.uint8], zoom: float) -> NDArray[np.uint8]:
-    """Pixels at `zoom` times as many px a side."""
+def resampled(pixels: NDArray[np.uint8], zoom: float) -> NDArray[np.uint8]:
+    """(H, W, 3) pixels at `zoom` times as many px a side."""
     size = [max(round(n * zoom), 1) for n in pixels.shape[1::-1]]
     method = cv2.INTER_AREA if zoom < 1 else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(pixels, size, interpolation=method), np.uint8)
@@ -260,9 +286,7 @@ def _run(
 
 
 def _joined(peaks: Sequence[Peaks]) -> Peaks:
-    return Peaks(
-        *(np.concatenate([getattr(p, name) for p in peaks]) for name in ("at", "angle", "score", "reach"))
-    )
+    return Peaks(*(np.concatenate([getattr(p, column.name) for p in peaks]) for column in fields(Peaks)))
 
 
 @torch.inference_mode()
@@ -334,6 +358,6 @@ def _sureness(
     half = int(0.5 * GUESS_SIDE_PX / zoom) + 1
     x, y = centre or (width // 2, height // 2)
     piece = pixels[max(y - half, 0) : y + half, max(x - half, 0) : x + half]
-    maps = run_tile(_resampled(piece, zoom), weights.network, device)
+    maps = run_tile(resampled(piece, zoom), weights.network, device)
     score = one_each(find_peaks(maps, "root", 0.1)).score
     return float((score**2).sum() / (score.sum() + 1.0)) if len(score) else 0.0

@@ -30,7 +30,9 @@ NO_TIP_COST = 3.0
 """Cost of leaving a root without a tip, in standard deviations squared over two."""
 
 
-def assign_tips(roots: Peaks, followed: Sequence[NDArray[np.float64]], tips: Peaks) -> NDArray[np.int64]:
+def assign_tips(
+    roots: Peaks, followed: Sequence[NDArray[np.float64]], tips: Peaks
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Give tips to roots at least total cost.
 
     Parameters
@@ -43,12 +45,14 @@ def assign_tips(roots: Peaks, followed: Sequence[NDArray[np.float64]], tips: Pea
 
     Returns
     -------
-    (K,) int64
+    tip_of : (K,) int64
         Number of the tip of each root, -1 for none.
+    cost : (K,) float64
+        Of each link; NaN where there is none.
     """
-    tip_of = np.full(len(roots), -1, np.int64)
+    tip_of, cost_of = np.full(len(roots), -1, np.int64), np.full(len(roots), np.nan)
     if not len(roots) or not len(tips):
-        return tip_of
+        return tip_of, cost_of
     links = np.concatenate([_links(k, roots, followed[k], tips) for k in range(len(roots))])
     # Roots that share no tip are settled apart: one matrix for a large photo would not fit in memory.
     root, tip = links[:, 0].astype(int), links[:, 1].astype(int)
@@ -64,7 +68,8 @@ def assign_tips(roots: Peaks, followed: Sequence[NDArray[np.float64]], tips: Pea
         chosen = linear_sum_assignment(cost)[1]
         found = chosen < len(columns)
         tip_of[rows[found]] = columns[chosen[found]]
-    return tip_of
+        cost_of[rows[found]] = cost[found, chosen[found]]
+    return tip_of, cost_of
 
 
 def _groups(label: NDArray[np.int32]) -> list[NDArray[np.intp]]:

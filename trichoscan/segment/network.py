@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 import math
 from itertools import pairwise
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -121,7 +122,10 @@ class HairNet(nn.Module):
         return dict(zip(CHANNELS, self.head(x).split(list(CHANNELS.values()), dim=1), strict=True))
 
 
-def for_inference(network: HairNet) -> HairNet:
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def for_inference(network: Network) -> Network:
     """The same function with every normalization folded into its convolution, in evaluation mode."""
     network = copy.deepcopy(network).eval()
     for module in list(network.modules()):

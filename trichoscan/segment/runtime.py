@@ -13,3 +13,8 @@ def use_threads(n: int) -> None:
 def torch_version() -> str:
     """Version of torch, with its build, such as "2.13.0+cpu"."""
     return str(torch.__version__)
+
+
+def gpu_count() -> int:
+    """GPUs that torch can use."""
+    return int(torch.cuda.device_count())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -51,6 +53,7 @@ def trace_all(
     thresholds, px_per_cell = segmentation.thresholds, segmentation.px_per_cell
     candidates = find_candidates(segmentation, usable_mask)
     confidence = candidates.confidence(thresholds)
+    tip_confidence = candidates.tip_confidence(thresholds)
     considered = candidates.reported(confidence, min(LEAST_DOUBTFUL, thresholds["confidence"]))
     kept = [k for k in considered if confidence[k] >= thresholds["confidence"]]
     paths = [candidates.paths[k] for k in kept]
@@ -66,7 +69,8 @@ def trace_all(
             "overlapped": overlapped[i],
             "uncertain": confidence[k] < 0.5,
         }
-        hairs.append(_hair(paths[i], confidence[k], flags, px_per_cell))
+        hair = _hair(paths[i], confidence[k], flags, px_per_cell)
+        hairs.append(replace(hair, tip_confidence=float(tip_confidence[k])))
     for i, (path, score) in enumerate(strays, start=len(kept)):
         flags = {"root_not_visible": True, "overlapped": overlapped[i], "uncertain": score < 0.5}
         hairs.append(_hair(path, score, flags, px_per_cell))

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import csv
+import json
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import fields
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from trichoscan.records import TrichoscanError
-from trichoscan.response.cohort import COLUMNS, CohortRow, Enrolled, VisitChange, summarize_cohort
+from trichoscan.response.cohort import (
+    BASELINE,
+    COLUMNS,
+    CohortRow,
+    Enrolled,
+    VisitChange,
+    summarize_cohort,
+)
 from trichoscan.response.growth import is_phototrichogram
 from trichoscan.study import store
 from trichoscan.study.columns import text_cell
-from trichoscan.study.manifest import Entry
 from trichoscan.study.pairs import read_pair_part
+from trichoscan.study.reviewed import read_review_part
 from trichoscan.study.visits import Visits
 
 LEVELS = {
@@ -26,6 +35,11 @@ LEVELS = {
     "vellus_percent": "vellus_percent",
 }
 """Measures of a cohort and the columns of images.csv that hold them; terminal hairs per cm2 is computed."""
+
+
+REVIEWED = ("n", "mean", "change", "low", "high", "p", "p_holm")
+REVIEW_COHORT_COLUMNS = ("reviewed_count", *(f"reviewed_{name}" for name in REVIEWED))
+COHORT_TABLE = (*COLUMNS, *REVIEW_COHORT_COLUMNS)
 
 
 def write_cohort(out: Path, visits: Visits) -> str:
@@ -43,23 +57,95 @@ def write_cohort(out: Path, visits: Visits) -> str:
     enrolled = [entry for entry in visits.baselines if (entry.subject, entry.site) in arm_of]
     pairs = [pair for pair in visits.pairs if pair.arm and not is_phototrichogram(pair.days)]
     if not pairs:
-        (out / "cohort.csv").unlink(missing_ok=True)
+        for file in (out / "cohort.csv", _members_path(out)):
+            file.unlink(missing_ok=True)
         return ""
-    rows = summarize_cohort(
-        [_visit_change(out, p.pair_id, p.subject, p.site, p.arm, p.followup.visit, p.days) for p in pairs],
-        [
-            Enrolled(e.subject, e.site, arm_of[e.subject, e.site], baseline_levels(_cells_of(out, e)))
-            for e in enrolled
-        ],
-    )
-    store.write_table(out / "cohort.csv", COLUMNS, (_cells(row) for row in rows))
+    members = {
+        "pairs": [[p.pair_id, p.subject, p.site, p.arm, p.followup.visit, p.days] for p in pairs],
+        "enrolled": [[e.image, e.subject, e.site, arm_of[e.subject, e.site]] for e in enrolled],
+    }
+    store.write_json(_members_path(out), members)
+    rewrite_cohort(out)
     known = {entry.subject for entry in enrolled} | {pair.subject for pair in pairs}
     missing = {entry.subject for entry in visits.baselines} - known
     return f"{len(missing)} subjects without an arm are left out of cohort.csv" if missing else ""
 
 
-def _cells_of(out: Path, entry: Entry) -> Mapping[str, str]:
-    part = store.read_part(out, entry.image)
+def _members_path(out: Path) -> Path:
+    return out / store.PARTS / "review" / "cohort.json"
+
+
+def rewrite_cohort(out: Path) -> None:
+    """Write cohort.csv of the run's arms again: automatic, and beside it as it stands after the reviews.
+
+    The second rests on each photo and pair as reviewed where it was, else on the automatic one;
+    `reviewed_count` says how many of the baseline photos or follow-ups behind a row were reviewed.
+    """
+    try:
+        members = json.loads(_members_path(out).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return  # no arms, or a run of an older version
+    counts = _reviewed_counts(out, members)
+    rows = _keyed(_summary(out, members, as_reviewed=False))
+    stands = _keyed(_summary(out, members, as_reviewed=True)) if any(counts.values()) else {}
+    table = []
+    for key, row in rows.items():
+        cells = [_cell(name, getattr(row, name)) for name in COLUMNS]
+        beside = [""] * len(REVIEW_COHORT_COLUMNS)
+        if counts[row.arm, row.visit] and key in stands:
+            values = [_cell(name, getattr(stands[key], name)) for name in REVIEWED]
+            beside = [str(counts[row.arm, row.visit]), *values]
+        table.append([*cells, *beside])
+    store.write_table(out / "cohort.csv", COHORT_TABLE, table)
+
+
+def _summary(out: Path, members: Mapping[str, Any], *, as_reviewed: bool) -> list[CohortRow]:
+    changes = [_visit_change(out, *pair, as_reviewed=as_reviewed) for pair in members["pairs"]]
+    enrolled = [
+        Enrolled(subject, site, arm, baseline_levels(_cells_of(out, image, as_reviewed)))
+        for image, subject, site, arm in members["enrolled"]
+    ]
+    return summarize_cohort(changes, enrolled)
+
+
+def _keyed(rows: Iterable[CohortRow]) -> dict[tuple[str, str, str, int], CohortRow]:
+    """Rows by arm, visit, measure and their number among those of the same."""
+    seen: Counter[tuple[str, str, str]] = Counter()
+    keyed = {}
+    for row in rows:
+        what = row.arm, row.visit, row.measure
+        keyed[*what, seen[what]] = row
+        seen[what] += 1
+    return keyed
+
+
+def _reviewed_counts(out: Path, members: Mapping[str, Any]) -> Counter[tuple[str, str]]:
+    """How many baseline photos or follow-ups were reviewed, by arm (or difference of two) and visit."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for image, _, _, arm in members["enrolled"]:
+        counts[arm, BASELINE] += bool(_reviewed_cells(out, "photo", image).get("reviewed_hair_count"))
+    for pair_id, _, _, arm, visit, _ in members["pairs"]:
+        counts[arm, visit] += bool(_reviewed_cells(out, "pair", pair_id).get("reviewed_response"))
+    arms = sorted({arm for arm, _ in counts})
+    for (arm, visit), count in list(counts.items()):
+        for other in arms:
+            if other != arm:
+                counts[f"{arm} - {other}", visit] += count
+                counts[f"{other} - {arm}", visit] += count
+    return counts
+
+
+def _reviewed_cells(out: Path, kind: str, name: str) -> Mapping[str, str]:
+    part = read_review_part(out, kind, name)
+    return part["cells"] if part else {}
+
+
+def _cells_of(out: Path, image: str, as_reviewed: bool) -> Mapping[str, str]:
+    if as_reviewed:
+        said = _reviewed_cells(out, "photo", image)
+        if said.get("reviewed_hair_count"):
+            return {name.removeprefix("reviewed_"): cell for name, cell in said.items()}
+    part = store.read_part(out, image)
     return part["cells"] if part else {}
 
 
@@ -104,10 +190,21 @@ def _read(path: Path) -> Iterator[dict[str, str]]:
 
 
 def _visit_change(
-    out: Path, pair_id: str, subject: str, site: str, arm: str, visit: str, days: float | None
+    out: Path,
+    pair_id: str,
+    subject: str,
+    site: str,
+    arm: str,
+    visit: str,
+    days: float | None,
+    *,
+    as_reviewed: bool = False,
 ) -> VisitChange:
     part = read_pair_part(out, pair_id)
     known = part["cohort"] if part else {}
+    if as_reviewed:
+        said = read_review_part(out, "pair", pair_id)
+        known = (said or {}).get("cohort") or known
     return VisitChange(
         subject,
         site,
@@ -118,10 +215,6 @@ def _visit_change(
         known.get("change", {}),
         known.get("response"),
     )
-
-
-def _cells(row: CohortRow) -> list[str]:
-    return [_cell(field.name, getattr(row, field.name)) for field in fields(CohortRow)]
 
 
 def _cell(name: str, value: str | int | float) -> str:

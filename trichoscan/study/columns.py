@@ -9,8 +9,10 @@ import math
 
 from trichoscan.measure import distribution
 from trichoscan.measure.density import hair_kind, summarize
+from trichoscan.measure.visibility import median_length_um
 from trichoscan.records import Analysis, Hair
 from trichoscan.response.rows import COLUMNS as CHANGE_COLUMNS
+from trichoscan.response.rows import MEASURE_COLUMNS
 from trichoscan.study.manifest import TEXT_COLUMNS
 
 IMAGE_COLUMNS = (
@@ -47,6 +49,13 @@ IMAGE_COLUMNS = (
     "erythema_index",
     "geometry",
     *distribution.COLUMNS,
+    "usable_percent",
+    "exposure",
+    "motion_px",
+    "bubbles_percent",
+    "hair_contrast",
+    "unseen_percent",
+    "median_length_um",
 )
 HAIR_COLUMNS = (
     "image",
@@ -98,6 +107,14 @@ MATCH_COLUMNS = (
     "length_change_um",
     "confidence",
 )
+CHANGES_HEADER = ("pair_id", *MEASURE_COLUMNS)
+IDENTITIES_HEADER = ("subject", "site", "identity_id", "image", "visit", "date", "hair_id", "probability")
+MEASURE_DECIMALS = {
+    "hairs_per_unit": 3,
+    "diameter_um": 2,
+    "cumulative_thickness_mm_per_cm2": 2,
+}
+"""Of the rows of changes.csv that have not one decimal."""
 DECIMALS = {
     "um_per_px": 4,
     "area_cm2": 5,
@@ -124,6 +141,11 @@ DECIMALS = {
     "focus": 3,
     "glare_percent": 2,
     "erythema_index": 2,
+    "usable_percent": 1,
+    "motion_px": 2,
+    "bubbles_percent": 2,
+    "hair_contrast": 3,
+    "unseen_percent": 1,
     "root_x_px": 2,
     "root_y_px": 2,
     "tip_x_px": 2,
@@ -132,6 +154,7 @@ DECIMALS = {
     "diameter_um": 2,
     "diameter_se_um": 2,
     "confidence": 3,
+    "tip_confidence": 3,
     "overlap_cm2": 5,
     "residual_um": 1,
     "alignment_confidence": 4,
@@ -159,9 +182,13 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 def number_cell(column: str, value: float | int | None) -> str:
     """Text of a number: rounded as `DECIMALS` says, never "-0", empty where there is none."""
+    return rounded(value, DECIMALS.get(column, 0))
+
+
+def rounded(value: float | int | None, decimals: int) -> str:
+    """Text of a number, never "-0", empty where there is none."""
     if value is None or not math.isfinite(value):
         return ""
-    decimals = DECIMALS.get(column, 0)
     text = f"{value:.{decimals}f}"
     return text.removeprefix("-") if float(text) == 0 else text
 
@@ -196,6 +223,13 @@ def measured_cells(
         "focus": analysis.quality.focus,
         "glare_percent": analysis.quality.glare_percent,
         "erythema_index": analysis.quality.erythema_index,
+        "usable_percent": 100 * float(analysis.quality.usable_mask.mean()),
+        "exposure": analysis.quality.exposure,
+        "motion_px": analysis.quality.motion_px,
+        "bubbles_percent": analysis.quality.bubbles_percent,
+        "hair_contrast": analysis.hair_contrast,
+        "unseen_percent": 100 * analysis.unseen_share,
+        "median_length_um": median_length_um(analysis),
         **summarize(analysis, vellus_below_um, intermediate_below_um),
     }
     cells = {column: number_cell(column, value) for column, value in numbers.items()}

@@ -4,44 +4,89 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from trichoscan.records import Analysis
+from trichoscan.measure.density import hair_kind
+from trichoscan.records import Analysis, Hair
+from trichoscan.study.columns import DECIMALS
+
+COLOURS = {
+    "terminal": (86, 180, 233),
+    "vellus": (240, 228, 66),
+    "unmeasured": (204, 121, 167),
+    "area": (255, 255, 255),
+}
+"""RGB in QuPath, as in the overlays."""
 
 Corner = tuple[int, int]
 Ring = list[list[float]]
 
 
-def feature_collection(analysis: Analysis) -> dict[str, Any]:
+def feature_collection(
+    analysis: Analysis, vellus_below_um: float = 30.0, ids: Sequence[int] | None = None
+) -> dict[str, Any]:
     """GeoJSON FeatureCollection of an analysis.
 
     A LineString for each hair, root first, and a Polygon (a MultiPolygon where it is in pieces) for
-    the counting area. An empty area has no feature. Hairs and units are numbered from 1, as in hairs.csv.
+    the counting area. An empty area has no feature. What QuPath knows of an object stands under the names
+    that it reads: `name`, `classification` with its colour, `measurements`.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    vellus_below_um : float
+        Hairs thinner than this are vellus.
+    ids : sequence of int, optional
+        Numbers of the hairs in hairs.csv; from 1 by default. Units are numbered from 1.
     """
+    numbers = range(1, len(analysis.hairs) + 1) if ids is None else ids
+    scale = math.nan if analysis.um_per_px is None else analysis.um_per_px
     features = []
-    for index, hair in enumerate(analysis.hairs):
-        diameter_um = hair.diameter_px * (math.nan if analysis.um_per_px is None else analysis.um_per_px)
+    for index, (number, hair) in enumerate(zip(numbers, analysis.hairs, strict=True)):
+        measured = _measurements(hair, scale)
+        kind = hair_kind(hair.diameter_px * scale, vellus_below_um) or "unmeasured"
         properties = {
             "objectType": "annotation",
-            "name": f"hair {index + 1}",
-            "hair_id": index + 1,
+            "name": f"hair {number}",
+            "classification": {"name": kind, "color": COLOURS[kind]},
+            "hair_id": number,
             "unit_id": int(analysis.unit_of_hair[index]) + 1,
-            "diameter_um": round(diameter_um, 2) if math.isfinite(diameter_um) else None,
+            "diameter_um": measured.get("diameter_um"),
             "counted": bool(analysis.counted[index]),
+            "measurements": measured,
         }
         line = [[round(float(x), 2), round(float(y), 2)] for x, y in hair.path_px]
         features.append(_feature("LineString", line, properties))
     polygons = mask_polygons(analysis.counting_mask)
-    area = {"objectType": "annotation", "name": "counting area"}
+    area = {
+        "objectType": "annotation",
+        "name": "counting area",
+        "classification": {"name": "counting area", "color": COLOURS["area"]},
+    }
     if len(polygons) == 1:
         features.append(_feature("Polygon", polygons[0], area))
     elif polygons:
         features.append(_feature("MultiPolygon", polygons, area))
     return {"type": "FeatureCollection", "features": features}
+
+
+def _measurements(hair: Hair, scale: float) -> dict[str, float]:
+    """What is known of a hair; `scale` is um per px, NaN where it is not known."""
+    known = {
+        "diameter_um": hair.diameter_px * scale,
+        "diameter_se_um": hair.diameter_se_px * scale,
+        "length_um": hair.length_px * scale,
+        "confidence": hair.confidence,
+        "tip_confidence": hair.tip_confidence,
+    }
+    return {
+        name: round(float(value), DECIMALS[name]) for name, value in known.items() if math.isfinite(value)
+    }
 
 
 def _feature(kind: str, coordinates: Any, properties: dict[str, Any]) -> dict[str, Any]:

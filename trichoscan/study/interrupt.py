@@ -1,4 +1,4 @@
-"""Ctrl-C that is not lost, though a library swallow the interrupt: it then comes at the photo's end."""
+"""Ctrl-C and SIGTERM that are not lost, though a library swallow them: they then come at the next check."""
 
 from __future__ import annotations
 
@@ -9,29 +9,34 @@ from contextlib import contextmanager
 from types import FrameType
 
 
-@contextmanager
-def heed_ctrl_c() -> Iterator[Callable[[], None]]:
-    """Within, Ctrl-C raises KeyboardInterrupt at once, and again wherever the given function is called.
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: a service manager, a batch system or a machine that shuts down asks the run to end."""
 
-    Outside the main thread, and where Ctrl-C is not Python's own to handle, nothing changes.
+
+@contextmanager
+def heed_signals() -> Iterator[Callable[[], None]]:
+    """Within, Ctrl-C raises KeyboardInterrupt and SIGTERM `Terminated`, at once and again at each check.
+
+    Gives the check. Outside the main thread, and for a signal that others handle already, nothing changes.
     """
-    came = False
+    came: list[type[KeyboardInterrupt]] = []
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        nonlocal came
-        came = True
-        raise KeyboardInterrupt
+        came.append(Terminated if number == signal.SIGTERM else KeyboardInterrupt)
+        raise came[0]
 
     def check() -> None:
         if came:
-            raise KeyboardInterrupt
+            raise came[0]
 
-    ours = threading.current_thread() is threading.main_thread()
-    if not ours or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        yield check
-        return
-    signal.signal(signal.SIGINT, interrupt)
+    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    ours = {}
+    if threading.current_thread() is threading.main_thread():
+        ours = {number: handler for number, handler in usual.items() if signal.getsignal(number) is handler}
+    for number in ours:
+        signal.signal(number, interrupt)
     try:
         yield check
     finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number, handler in ours.items():
+            signal.signal(number, handler)

@@ -5,17 +5,23 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Sequence
-from dataclasses import astuple
+from dataclasses import asdict, astuple
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from trichoscan.overlooked import Repeatability
 from trichoscan.records import Analysis, Estimate, Hair, Quality, TrichoscanError
 from trichoscan.study.store import whole_file
 
 Arrays = dict[str, NDArray[Any]]
+QUALITY_WORDS = (
+    "focus", "glare_percent", "erythema_index", "flags", "motion_px", "bubbles_percent", "exposure",
+    "refusal",
+)  # fmt: skip
+"""What a `Quality` holds beside its masks."""
 
 
 def save_analysis(path: Path, analysis: Analysis) -> None:
@@ -23,7 +29,9 @@ def save_analysis(path: Path, analysis: Analysis) -> None:
     quality = analysis.quality
     words = {
         "shape": analysis.counting_mask.shape,
-        "quality": [quality.focus, quality.glare_percent, quality.erythema_index, quality.flags],
+        "quality": {name: getattr(quality, name) for name in QUALITY_WORDS},
+        "hair_contrast": analysis.hair_contrast,
+        "unseen_share": analysis.unseen_share,
         "um_per_px": analysis.um_per_px,
         "um_per_px_source": analysis.um_per_px_source,
         "um_per_px_cv": analysis.um_per_px_cv,
@@ -31,6 +39,7 @@ def save_analysis(path: Path, analysis: Analysis) -> None:
         "weights": analysis.weights,
         "hair_count": astuple(analysis.hair_count),
         "flags": analysis.flags,
+        "repeatability": asdict(analysis.repeatability),
     }
     arrays: Arrays = {
         "words": np.array(json.dumps(words)),
@@ -57,26 +66,20 @@ def load_analysis(path: Path | BinaryIO) -> Analysis:
     try:
         with np.load(path, allow_pickle=False) as stored:
             return _unpacked(dict(stored))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
         raise TrichoscanError(f"{path}: gone or damaged: run again with --overwrite") from None
 
 
 def _unpacked(stored: Arrays) -> Analysis:
     words = json.loads(str(stored["words"]))
-    focus, glare, erythema, flags = words["quality"]
+    quality = words["quality"] | {"flags": tuple(words["quality"]["flags"])}
+    burnt_in = _mask(stored["burnt_in_mask"], words["shape"] if len(stored["burnt_in_mask"]) else (0, 0))
     return Analysis(
         hairs=_hairs("hairs", stored),
         unit_of_hair=stored["unit_of_hair"],
         counted=stored["counted"],
         counting_mask=_mask(stored["counting_mask"], words["shape"]),
-        quality=Quality(
-            _mask(stored["usable_mask"], words["shape"]),
-            focus,
-            glare,
-            erythema,
-            tuple(flags),
-            _mask(stored["burnt_in_mask"], words["shape"] if len(stored["burnt_in_mask"]) else (0, 0)),
-        ),
+        quality=Quality(_mask(stored["usable_mask"], words["shape"]), burnt_in_mask=burnt_in, **quality),
         um_per_px=words["um_per_px"],
         um_per_px_source=words["um_per_px_source"],
         um_per_px_cv=words["um_per_px_cv"],
@@ -85,6 +88,9 @@ def _unpacked(stored: Arrays) -> Analysis:
         hair_count=Estimate(*words["hair_count"]),
         flags=tuple(words["flags"]),
         doubtful=_hairs("doubtful", stored),
+        repeatability=Repeatability(**words["repeatability"]),
+        hair_contrast=words["hair_contrast"],
+        unseen_share=words["unseen_share"],
     )
 
 
@@ -101,8 +107,8 @@ def _packed(name: str, hairs: Sequence[Hair]) -> Arrays:
         f"{name}_sections": np.array([len(h.widths_px) for h in hairs], np.int64),
         f"{name}_widths": np.concatenate([np.empty((0, 3)), *(h.widths_px for h in hairs)]),
         f"{name}_numbers": np.array(
-            [(h.confidence, h.diameter_px, h.diameter_se_px) for h in hairs], np.float64
-        ).reshape(-1, 3),
+            [(h.confidence, h.diameter_px, h.diameter_se_px, h.tip_confidence) for h in hairs], np.float64
+        ).reshape(-1, 4),
         f"{name}_profiles": np.array([h.width_profiles for h in hairs], np.int64),
         f"{name}_flags": np.array(json.dumps([h.flags for h in hairs])),
     }
@@ -114,6 +120,6 @@ def _hairs(name: str, stored: Arrays) -> tuple[Hair, ...]:
     flags = json.loads(str(stored[f"{name}_flags"]))
     numbers, profiles = stored[f"{name}_numbers"].tolist(), stored[f"{name}_profiles"].tolist()
     return tuple(
-        Hair(paths[k], sure, tuple(flags[k]), diameter, se, widths[k], profiles[k])
-        for k, (sure, diameter, se) in enumerate(numbers)
+        Hair(paths[k], sure, tuple(flags[k]), diameter, se, widths[k], profiles[k], tip_sure)
+        for k, (sure, diameter, se, tip_sure) in enumerate(numbers)
     )

@@ -5,20 +5,28 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from contextlib import suppress
-from dataclasses import asdict, dataclass
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 import trichoscan
 from trichoscan.photo.calibrate import calibrate
 from trichoscan.photo.read import read_photo
 from trichoscan.pipeline import analyze
-from trichoscan.records import TrichoscanError
+from trichoscan.records import Analysis, Photo, TrichoscanError
 from trichoscan.report.hide import hide_burnt_in
 from trichoscan.report.overlay import draw_overlay
 from trichoscan.report.picture import shrink
 from trichoscan.study import columns, store
+from trichoscan.study.executors.task import Task
 from trichoscan.study.geometry import feature_collection
 from trichoscan.study.kept import save_analysis
 from trichoscan.study.manifest import Entry
@@ -60,15 +68,92 @@ class Outcome:
         Whether the result of an earlier run was taken.
     sha256 : str
         Of the photo's file; empty where it could not be read.
+    seconds : float
+        It took to read, measure and write; without waiting.
+    error : str
+        Why it failed.
     """
 
     image: str
     status: Literal["ok", "failed"]
     kept: bool
     sha256: str
+    seconds: float = 0.0
+    error: str = ""
 
+
+LARGE_SAMPLES = 3 * 16_000_000
+"""Of a photo of 16 MP."""
+LARGE_FILE_BYTES = 6_000_000
+"""Such a photo as JPEG; where it is wrong nothing but an overlap is lost."""
+_large = threading.Lock()
 
 Job = tuple[Entry, str]
+"""A photo and the stem of its files."""
+
+
+@dataclass(frozen=True, eq=False)
+class Tools:
+    """What the steps of every photo need; see `analyze_folder`."""
+
+    out: Path
+    settings: Settings
+    weights: Weights
+    device: str
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """A photo between two steps.
+
+    Attributes
+    ----------
+    entry : Entry
+    name : str
+        Stem of its files.
+    seconds : float
+        Spent so far.
+    sha256 : str
+        Of its file; empty where it could not be read.
+    photo : Photo or None
+        None where it could not be read.
+    analysis : Analysis or None
+        None before it is measured, and where it could not be.
+    reason : str
+        Why it failed.
+    """
+
+    entry: Entry
+    name: str
+    seconds: float
+    sha256: str
+    photo: Photo | None = None
+    analysis: Analysis | None = None
+    reason: str = ""
+
+
+def load_tools(out: Path, settings: Settings, weights: str | Path | None, label: str, device: str) -> Tools:
+    """Tools for `read_step`, `measure_step` and `write_step`, in the process that takes them.
+
+    Raises
+    ------
+    TrichoscanError
+        The weights of this machine are not those of this label, or the device is not there.
+    """
+    from trichoscan.segment.infer import load_weights, resolve_device  # brings in torch
+
+    loaded = load_weights(weights)
+    if loaded.label != label:
+        raise TrichoscanError(
+            f"{socket.gethostname()} has weights {loaded.label}, not {label}: install one version everywhere"
+        )
+    return Tools(out, settings, loaded, resolve_device(device))
+
+
+def photo_task(tools: Tools, weights: str | Path | None) -> Task:
+    """What is done to each `Job` of a run; its result is an `Outcome`."""
+    args = tools.out, tools.settings, weights, tools.weights.label, tools.device
+    return Task(load_tools, args, read_step, measure_step, write_step)
 
 
 def process_photo(
@@ -76,76 +161,184 @@ def process_photo(
 ) -> Outcome:
     """Measure one photo and keep its rows, geometry and overlay; take those of an earlier run if they hold.
 
-    What an earlier run left of a photo is removed before it is measured, its rows last. So rows are
-    never beside geometry or an overlay of other settings, wherever the run is stopped.
-
     Parameters
     ----------
     job : (Entry, str)
-        The photo and the stem of its files.
     out, settings, weights, device, overwrite
         As in `analyze_folder`.
     """
+    tools = Tools(out, settings, weights, device)
+    kept = None if overwrite else find_kept(job, tools)
+    return kept or write_step(measure_step(read_step(job, tools), tools), tools)
+
+
+def find_kept(job: Job, tools: Tools) -> Outcome | None:
+    """Outcome of a photo whose result of an earlier run holds: it was made of the same, and is all there."""
+    started = time.perf_counter()
     entry, name = job
-    made_from = _made_from(entry, settings, weights, device)
-    earlier = store.read_part(out, entry.image) or {"made_from": {}, "cells": {}}
-    files = store.photo_files(out, name)
-    stored = store.part_files(out, earlier["cells"])
-    analysis_file = store.analysis_path(out, entry.image)
-    if (
-        not overwrite
-        and earlier["made_from"] == made_from
-        and earlier["cells"].get("status") == "ok"
-        and stored == files
-        and all(file.is_file() for file in (*stored, analysis_file))
-    ):
-        return Outcome(entry.image, "ok", True, made_from["sha256"])
-    for file in (*stored, analysis_file, store.part_path(out, entry.image)):
+    earlier = store.read_part(tools.out, entry.image)
+    if earlier is None or earlier["cells"].get("status") != "ok":
+        return None
+    files = store.photo_files(tools.out, name)
+    if store.part_files(tools.out, earlier["cells"]) != files:
+        return None
+    if not all(file.is_file() for file in (*files, store.analysis_path(tools.out, entry.image))):
+        return None
+    sha256 = _file_sha256(entry)
+    if earlier["made_from"] != _made_from(entry, tools, sha256):
+        return None
+    return Outcome(entry.image, "ok", True, sha256, time.perf_counter() - started)
+
+
+def read_step(job: Job, tools: Tools) -> Step:
+    """Read a photo and settle its scale."""
+    started = time.perf_counter()
+    entry, name = job
+    with _alone_if(_is_large_file(entry.path)):
+        photo, reason = _attempt(entry, lambda: _read(entry, tools.settings))
+    sha256 = _file_sha256(entry) if photo is None else photo.sha256
+    return Step(entry, name, time.perf_counter() - started, sha256, photo, reason=reason)
+
+
+def measure_step(step: Step, tools: Tools) -> Step:
+    """Measure a photo that was read."""
+    started, photo = time.perf_counter(), step.photo
+    if photo is None:
+        return step
+    with _alone_if(photo.pixels.size > LARGE_SAMPLES):
+        analysis, reason = _attempt(
+            step.entry, lambda: analyze(photo, tools.weights, target=step.entry.target, device=tools.device)
+        )
+    seconds = step.seconds + time.perf_counter() - started
+    return replace(step, analysis=analysis, reason=reason, seconds=seconds)
+
+
+def write_step(step: Step, tools: Tools) -> Outcome:
+    """Keep a photo's result, its rows last.
+
+    What an earlier run left of it is removed first, its rows last: rows without their files are not taken by
+    a later run. So rows never stand beside geometry or an overlay of other settings, wherever it is stopped.
+    """
+    started, entry, out = time.perf_counter(), step.entry, tools.out
+    made_from = _made_from(entry, tools, step.sha256)
+    _remove_earlier(entry, out)
+    cells, hairs, reason = columns.failed_cells(step.reason), [], step.reason
+    if step.photo is not None and step.analysis is not None:
+        drawn, reason = _attempt(entry, lambda: _drawn(step, tools.settings))
+        if drawn is not None:
+            # Should the run be stopped here and the photo be gone at the next, its files are known by this.
+            store.write_part(out, entry.image, made_from={}, cells={"geometry": drawn.cells["geometry"]})
+            _write_files(step, drawn, tools)
+            cells, hairs = drawn.cells, drawn.hairs
+        else:
+            cells = columns.failed_cells(reason)
+    store.write_part(out, entry.image, made_from=made_from, cells=cells, hairs=hairs)
+    seconds = step.seconds + time.perf_counter() - started
+    return Outcome(
+        entry.image, "failed" if reason else "ok", False, step.sha256, seconds, cells.get("error", "")
+    )
+
+
+def give_up(job: Job, out: Path, reason: str) -> Outcome:
+    """Keep a row for a photo that took its workers with it."""
+    entry, _ = job
+    _remove_earlier(entry, out)
+    cells, sha256 = columns.failed_cells(reason), _file_sha256(entry)
+    store.write_part(out, entry.image, made_from={"sha256": sha256}, cells=cells)
+    return Outcome(entry.image, "failed", False, sha256, error=cells["error"])
+
+
+def _remove_earlier(entry: Entry, out: Path) -> None:
+    earlier = store.read_part(out, entry.image) or {"cells": {}}
+    stale = store.part_files(out, earlier["cells"])
+    for file in (*stale, store.analysis_path(out, entry.image), store.part_path(out, entry.image)):
         file.unlink(missing_ok=True)
-    hairs: list[list[str]] = []
+
+
+@dataclass(frozen=True, eq=False)
+class _Drawn:
+    """All that is written of a photo, ready to be written."""
+
+    cells: dict[str, str]
+    hairs: list[list[str]]
+    geometry: dict[str, Any]
+    overlay: NDArray[np.uint8]
+    picture: NDArray[np.uint8]
+
+
+def _drawn(step: Step, settings: Settings) -> _Drawn:
+    photo, analysis = step.photo, step.analysis
+    assert photo is not None and analysis is not None
+    shown = hide_burnt_in(photo.pixels, analysis.quality)
+    vellus, intermediate = settings.vellus_below_um, settings.intermediate_below_um
+    return _Drawn(
+        columns.measured_cells(analysis, step.name, vellus, intermediate),
+        columns.hair_rows(analysis, vellus),
+        feature_collection(analysis, vellus),
+        draw_overlay(shown, analysis, vellus),
+        shrink(shown),
+    )
+
+
+def _write_files(step: Step, drawn: _Drawn, tools: Tools) -> None:
+    assert step.analysis is not None
+    geometry_file, overlay_file, picture_file = store.photo_files(tools.out, step.name)
+    store.write_json(geometry_file, drawn.geometry)
+    save_analysis(store.analysis_path(tools.out, step.entry.image), step.analysis)
+    store.write_overlay(overlay_file, drawn.overlay)
+    store.write_overlay(picture_file, drawn.picture)
+
+
+@contextmanager
+def _alone_if(large: bool) -> Iterator[None]:
+    """Have large photos decoded and measured one after the other: each takes ten times its size meanwhile."""
+    with _large if large else nullcontext():
+        yield
+
+
+def _is_large_file(path: Path) -> bool:
+    with suppress(OSError):
+        return path.stat().st_size > LARGE_FILE_BYTES
+    return False
+
+
+Made = TypeVar("Made")
+
+
+def _attempt(entry: Entry, step: Callable[[], Made]) -> tuple[Made | None, str]:
+    """What a step gives, or why it fails: that is the photo's failure, and the run goes on."""
     try:
-        cells, hairs = _measure(entry, name, out, settings, weights, device)
+        return step(), ""
     except TrichoscanError as error:
-        cells = columns.failed_cells(str(error).removeprefix(f"{entry.path}: "))
-    except OSError:
-        raise  # RESULTS cannot be written: no photo after this one will fare better
+        return None, str(error).removeprefix(f"{entry.path}: ")
+    except OSError as error:
+        return None, f"cannot be read ({error.strerror or type(error).__name__}): check the disk or network"
+    except MemoryError:
+        return None, "too little memory for it: run again with fewer --workers, or make it smaller"
     except Exception as error:
         log.debug("%s", entry.image, exc_info=True)
-        cells = columns.failed_cells(
-            f"unexpected {type(error).__name__}: {error}; please report it with --debug"
-        )
-    store.write_part(out, entry.image, made_from=made_from, cells=cells, hairs=hairs)
-    return Outcome(entry.image, "ok" if cells["status"] == "ok" else "failed", False, made_from["sha256"])
+        return None, f"unexpected {type(error).__name__}: {error}; please report it with --debug"
 
 
-def _measure(
-    entry: Entry, name: str, out: Path, settings: Settings, weights: Weights, device: str
-) -> tuple[dict[str, str], list[list[str]]]:
-    photo = calibrate(
+def _read(entry: Entry, settings: Settings) -> Photo:
+    return calibrate(
         read_photo(entry.path, entry.frame),
         manifest_um_per_px=entry.um_per_px,
         option_um_per_px=settings.um_per_px,
     )
-    analysis = analyze(photo, weights, target=entry.target, device=device)
-    geometry_file, overlay_file, picture_file = store.photo_files(out, name)
-    store.write_json(geometry_file, feature_collection(analysis))
-    save_analysis(store.analysis_path(out, entry.image), analysis)
-    shown = hide_burnt_in(photo.pixels, analysis.quality)
-    store.write_overlay(overlay_file, draw_overlay(shown, analysis, settings.vellus_below_um))
-    store.write_overlay(picture_file, shrink(shown))
-    return (
-        columns.measured_cells(analysis, name, settings.vellus_below_um, settings.intermediate_below_um),
-        columns.hair_rows(analysis, settings.vellus_below_um),
-    )
 
 
-def _made_from(entry: Entry, settings: Settings, weights: Weights, device: str) -> dict[str, Any]:
-    """All that the rows of a photo depend on."""
-    sha256 = ""
+def _file_sha256(entry: Entry) -> str:
     with suppress(OSError):
         if entry.path.is_file():  # opening a pipe would wait for ever
             with entry.path.open("rb") as file:
-                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+                return hashlib.file_digest(file, "sha256").hexdigest()
+    return ""
+
+
+def _made_from(entry: Entry, tools: Tools, sha256: str) -> dict[str, Any]:
+    """All that the rows of a photo depend on."""
+    settings, config = tools.settings, json.dumps(dict(tools.weights.config), sort_keys=True)
     return {
         "sha256": sha256,
         "um_per_px": entry.um_per_px if entry.um_per_px is not None else settings.um_per_px,
@@ -153,10 +346,8 @@ def _made_from(entry: Entry, settings: Settings, weights: Weights, device: str) 
         "target": None if entry.target is None else asdict(entry.target),
         "vellus_below_um": settings.vellus_below_um,
         "intermediate_below_um": settings.intermediate_below_um,
-        "weights": weights.sha256,
-        "weights_config": hashlib.sha256(
-            json.dumps(dict(weights.config), sort_keys=True).encode()
-        ).hexdigest(),
-        "device": device,
+        "weights": tools.weights.sha256,
+        "weights_config": hashlib.sha256(config.encode()).hexdigest(),
+        "device": tools.device,
         "version": trichoscan.__version__,
     }

@@ -1,4 +1,4 @@
-"""pairs.csv, matches.csv, and the hairs that matching adds to hairs.csv, from the parts of the pairs."""
+"""Tables of pairs, and the hairs that matching adds to hairs.csv, from the parts of the pairs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 
 from trichoscan.records import TrichoscanError
 from trichoscan.study import reviewed, store
-from trichoscan.study.columns import HAIR_COLUMNS, MATCH_COLUMNS, PAIR_COLUMNS, text_cell
+from trichoscan.study.columns import CHANGES_HEADER, HAIR_COLUMNS, MATCH_COLUMNS, PAIR_COLUMNS, text_cell
+from trichoscan.study.identities import Names, write_identities
 from trichoscan.study.pairs import SIDES, pair_part_path, read_pair_part
 from trichoscan.study.visits import Pair
 
@@ -17,8 +18,7 @@ HAIR_ID, UNIT_ID = (HAIR_COLUMNS.index(name) - 1 for name in ("hair_id", "unit_i
 PLACE = slice(*(HAIR_COLUMNS.index(name) - 1 for name in ("root_x_px", "length_um")))
 """Root and tip: they tell whether two pairs found the same hair again."""
 
-Names = dict[tuple[str, str, str], tuple[str, str]]
-"""Hair and unit number in hairs.csv, by pair_id, side and the hair's number within the pair."""
+PAIR_TABLES = ("pairs.csv", "changes.csv", "matches.csv", "identities.csv")
 
 
 class FoundAgain:
@@ -82,9 +82,9 @@ def gather_found_again(out: Path, pairs: Sequence[Pair]) -> FoundAgain:
 
 
 def write_pair_tables(out: Path, pairs: Sequence[Pair], found: FoundAgain) -> None:
-    """Write pairs.csv and matches.csv; without pairs those of an earlier run are deleted."""
+    """Write the tables of pairs; without pairs those of an earlier run are deleted."""
     if not pairs:
-        for name in ("pairs.csv", "matches.csv"):
+        for name in PAIR_TABLES:
             (out / name).unlink(missing_ok=True)
         return
     rows = (_pair_row(pair, part) for pair, part in _parts(out, pairs))
@@ -92,6 +92,9 @@ def write_pair_tables(out: Path, pairs: Sequence[Pair], found: FoundAgain) -> No
     again = reviewed.found_ids([text_cell(image), *row] for image, some in found.rows.items() for row in some)
     matches = reviewed.match_rows(out, _match_rows(out, pairs, found), again)
     store.write_table(out / "matches.csv", reviewed.MATCH_TABLE, matches)
+    changes = ([text_cell(p.pair_id), *row] for p, part in _parts(out, pairs) for row in part["changes"])
+    store.write_table(out / "changes.csv", CHANGES_HEADER, changes)
+    write_identities(out, pairs, found.names)
 
 
 def _pair_row(pair: Pair, part: dict[str, Any]) -> list[str]:

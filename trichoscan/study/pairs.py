@@ -16,22 +16,31 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from trichoscan.match.rows import alignment_json, alignment_row, match_rows, pairing_row
+from trichoscan.match.visits import match_visits
 from trichoscan.photo.read import read_photo
 from trichoscan.pipeline import Comparison, compare
 from trichoscan.records import Analysis, Change, Hair, Pairing, TrichoscanError
 from trichoscan.report.hide import hide_burnt_in
 from trichoscan.report.pair_overlay import draw_pair
 from trichoscan.response.cohort import visit_change
-from trichoscan.response.rows import change_row, refused_row
+from trichoscan.response.rows import MEASURE_COLUMNS, change_row, measure_rows, refused_row
 from trichoscan.study import columns, store
 from trichoscan.study.kept import load_analysis
+from trichoscan.study.manifest import Entry
 from trichoscan.study.visits import Pair
+
+Pixels = NDArray[np.uint8]
 
 log = logging.getLogger(__name__)
 
 ID_COLUMNS = ("baseline_hair_id", "followup_hair_id", "baseline_unit_id", "followup_unit_id")
 SIDES = ("baseline", "followup")
+KEYS = {"made_from", "cells", "matches", "changes", "links"}
+"""Of a part; one of an older version has fewer, and its pair is compared again."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +72,7 @@ def read_pair_part(out: Path, pair_id: str) -> dict[str, Any] | None:
         part = json.loads(pair_part_path(out, pair_id).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return part if isinstance(part, dict) and {"made_from", "cells", "matches"} <= part.keys() else None
+    return part if isinstance(part, dict) and part.keys() >= KEYS else None
 
 
 def pair_files(out: Path, pair_id: str) -> tuple[Path, Path]:
@@ -75,14 +84,15 @@ def made_from(pair: Pair, out: Path, vellus_below_um: float) -> dict[str, Any] |
     """All that the rows of a pair depend on; None where a photo failed."""
     if pair.baseline is None:
         return None
-    parts = [store.read_part(out, entry.image) for entry in (pair.baseline, pair.followup)]
-    if any(part is None or part["cells"].get("status") != "ok" for part in parts):
+    parts = [_measured(entry, out) for entry in (pair.baseline, pair.followup)]
+    if None in parts:
         return None
     return {
         "photos": [part["made_from"] for part in parts if part is not None],
         "images": [pair.baseline.image, pair.followup.image],
         "days": pair.days,
         "vellus_below_um": vellus_below_um,
+        "previous": previous["made_from"] if (previous := _measured(pair.previous, out)) else None,
     }
 
 
@@ -137,15 +147,20 @@ def failed_part(reason: str) -> dict[str, Any]:
 
 
 def _bare(cells: dict[str, str]) -> dict[str, Any]:
-    return {"cells": cells, "matches": [], "found_again": {}, "cohort": {}}
+    return {"cells": cells, "matches": [], "found_again": {}, "cohort": {}, "changes": [], "links": []}
+
+
+def _measured(entry: Entry | None, out: Path) -> dict[str, Any] | None:
+    """Part of a photo; None where it could not be measured."""
+    part = store.read_part(out, entry.image) if entry is not None else None
+    return part if part is not None and part["cells"].get("status") == "ok" else None
 
 
 def _compared(pair: Pair, out: Path, vellus_below_um: float) -> dict[str, Any]:
     if pair.baseline is None or pair.problem:
         raise TrichoscanError(pair.problem)
     for name, entry in (("baseline", pair.baseline), ("follow-up", pair.followup)):
-        part = store.read_part(out, entry.image)
-        if part is None or part["cells"].get("status") != "ok":
+        if _measured(entry, out) is None:
             raise TrichoscanError(f"the {name} photo {entry.image} could not be measured")
     baseline, followup = (
         load_analysis(store.analysis_path(out, entry.image)) for entry in (pair.baseline, pair.followup)
@@ -166,8 +181,39 @@ def _compared(pair: Pair, out: Path, vellus_below_um: float) -> dict[str, Any]:
         "cells": _cells(found),
         "matches": _match_cells(found.pairing, followup.um_per_px),
         "found_again": _found_again(found.pairing, (baseline, followup), vellus_below_um),
-        "cohort": _for_cohort(found.change),
+        "cohort": for_cohort(found.change),
+        "changes": _change_cells(found.change),
+        "links": _links(pair.previous, followup, second, out),
     }
+
+
+def _links(previous: Entry | None, followup: Analysis, pixels: Pixels, out: Path) -> list[list[Any]]:
+    """Hair of the follow-up before, the same hair here, and the probability; numbers as in hairs.csv."""
+    if previous is None or _measured(previous, out) is None:
+        return []
+    earlier = load_analysis(store.analysis_path(out, previous.image))
+    before = read_photo(previous.path, previous.frame).pixels
+    _, pairing = match_visits(earlier, followup, (before, pixels))
+    return [
+        [m.baseline + 1, m.followup + 1, m.probability]
+        for m in (pairing.matches if pairing else ())
+        if m.baseline is not None
+        and m.followup is not None
+        and m.baseline < len(earlier.hairs)
+        and m.followup < len(followup.hairs)
+    ]
+
+
+def _change_cells(change: Change) -> list[list[str]]:
+    """Cells of changes.csv after `pair_id`."""
+    rows = []
+    for row in measure_rows(change):
+        name = str(row["measure"])
+        decimals = columns.MEASURE_DECIMALS.get(name, 1)
+        numbers = [row[column] for column in MEASURE_COLUMNS[1:-1]]
+        cells = ["" if isinstance(n, str) else columns.rounded(n, decimals) for n in numbers]
+        rows.append([name, *cells, str(row["n"])])
+    return rows
 
 
 def _cells(found: Comparison) -> dict[str, str]:
@@ -215,7 +261,8 @@ def _found_again(
     }
 
 
-def _for_cohort(change: Change) -> dict[str, Any]:
+def for_cohort(change: Change) -> dict[str, Any]:
+    """What cohort.csv needs of a change."""
     known = visit_change(change, "", "", "", "", None)
     finite = {m: v for m, v in known.baseline.items() if math.isfinite(v)}
     return {"baseline": finite, "change": dict(known.change), "response": known.response}

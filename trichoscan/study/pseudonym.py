@@ -25,6 +25,7 @@ from typing import Any
 from trichoscan.photo.read import EXTENSIONS
 from trichoscan.records import TrichoscanError
 from trichoscan.study.columns import text_cell
+from trichoscan.study.events import read_events
 from trichoscan.study.manifest import Entry
 
 FEWEST_KEY_BYTES = 32
@@ -155,6 +156,9 @@ def hide_names(
     with suppress(OSError, ValueError, KeyError, TypeError):
         if "pseudonymized" not in json.loads((out / "run.json").read_text(encoding="utf-8"))["parameters"]:
             raise TrichoscanError(f"{out}: holds results with names: name another folder")
+    started = [event for event in read_events(out) if event.get("event") == "run_started"]
+    if any("pseudonymized" not in event.get("parameters", {}) for event in started):
+        raise TrichoscanError(f"{out}: holds results with names: name another folder")
     coded = pseudonymize(entries, key)
     name_of = {entry.path: Path(entry.image) for entry in coded}
     hidden = [name_of[path] for path in unmatched if path in name_of]

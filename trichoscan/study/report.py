@@ -11,13 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from trichoscan.records import TrichoscanError
-from trichoscan.report.page import FOLDER, GENERATOR, report_pages
+from trichoscan.report.page import FOLDER, GENERATOR, made_from, report_pages
 from trichoscan.report.results import Results, Row, plain
 from trichoscan.study import store
 from trichoscan.study.pairs import pair_files
 
+HEAD_CHARACTERS = 2000
+"""Of a page: what it says of itself stands there."""
 
-def write_report(out: Path, *, pdf: bool = False) -> list[Path]:
+
+def write_report(out: Path, *, pdf: bool = False, anew: bool = False) -> list[Path]:
     """Write report.html, the pages beside it, and on demand all of them as PDF.
 
     Parameters
@@ -26,11 +29,13 @@ def write_report(out: Path, *, pdf: bool = False) -> list[Path]:
         RESULTS of a finished run.
     pdf : bool
         Needs the extra ``pdf``.
+    anew : bool
+        Write also pages beside report.html that would be the same again.
 
     Returns
     -------
     list of Path
-        What was written, report.html (or report.pdf) last. Pages of earlier runs are deleted.
+        The pages, report.html (or report.pdf) last. Pages of earlier runs are deleted.
 
     Raises
     ------
@@ -38,13 +43,25 @@ def write_report(out: Path, *, pdf: bool = False) -> list[Path]:
         `out` holds no results, or a file of theirs is gone; weasyprint is missing.
     """
     results = read_results(out)
-    written = []
-    for path, text in report_pages(results):
-        with store.whole_file(out / path) as temporary:
-            temporary.write_text(text, encoding="utf-8")
-        written.append(out / path)
-    _remove_pages(out, written)
-    return _write_pdfs(out, results) if pdf else written
+    pages = []
+    changed = []
+    for path, text in report_pages(results, known={} if anew else _known_pages(out)):
+        pages.append(out / path)
+        if text is not None:
+            changed.append(out / path)
+            with store.whole_file(out / path) as temporary:
+                temporary.write_text(text, encoding="utf-8")
+    _remove_pages(out, pages, changed)
+    return _write_pdfs(out, results) if pdf else pages
+
+
+def _known_pages(out: Path) -> dict[str, str]:
+    """What the pages beside report.html are made from, as they say in their heads."""
+    known = {}
+    for page in sorted((out / FOLDER).glob("*.html")):
+        with page.open(encoding="utf-8", errors="replace") as file:
+            known[f"{FOLDER}/{page.name}"] = made_from(file.read(HEAD_CHARACTERS))
+    return known
 
 
 def _write_pdfs(out: Path, results: Results) -> list[Path]:
@@ -54,18 +71,18 @@ def _write_pdfs(out: Path, results: Results) -> list[Path]:
     for path, text in report_pages(results, printed=True):
         file = (out / path).with_suffix(".pdf")
         with store.whole_file(file) as temporary:
-            temporary.write_bytes(to_pdf(text))
+            temporary.write_bytes(to_pdf(text or ""))
         written.append(file)
     return written
 
 
-def _remove_pages(out: Path, keep: Sequence[Path]) -> None:
-    """Delete pages of earlier runs, and PDFs, which would no longer say what the tables say."""
+def _remove_pages(out: Path, keep: Sequence[Path], changed: Sequence[Path]) -> None:
+    """Delete pages of earlier runs, and PDFs that no longer say what the tables say."""
     for page in sorted((out / FOLDER).glob("*.html")):
-        if page not in keep and GENERATOR.encode() in page.read_bytes()[:2000]:
+        if page not in keep and GENERATOR.encode() in page.read_bytes()[:HEAD_CHARACTERS]:
             page.unlink()
             page.with_suffix(".pdf").unlink(missing_ok=True)
-    for page in keep:
+    for page in changed:
         page.with_suffix(".pdf").unlink(missing_ok=True)
 
 

@@ -16,51 +16,30 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+from trichoscan.measure import distribution
 from trichoscan.study.columns import HAIR_COLUMNS, IMAGE_COLUMNS, MATCH_COLUMNS, PAIR_COLUMNS, text_cell
 
 Row = list[str]
 Part = Mapping[str, Any]
 
+MEASURED = (
+    *IMAGE_COLUMNS[IMAGE_COLUMNS.index("area_cm2") : IMAGE_COLUMNS.index("focus")],
+    *distribution.COLUMNS,
+)
+"""Columns of images.csv that follow from the hairs and the counting area."""
+COMPARED = (*PAIR_COLUMNS[PAIR_COLUMNS.index("matched_hairs") : PAIR_COLUMNS.index("flags")], "flags")
+"""Columns of pairs.csv that follow from the matches."""
+
 REVIEW_IMAGE_COLUMNS = (
     "review",
     "reviewed_by",
     "corrections",
-    "reviewed_area_cm2",
-    "reviewed_hair_count",
-    "reviewed_hair_density_per_cm2",
-    "reviewed_hair_density_low",
-    "reviewed_hair_density_high",
-    "reviewed_unit_count",
-    "reviewed_unit_density_per_cm2",
-    "reviewed_hairs_per_unit",
-    "reviewed_mean_diameter_um",
-    "reviewed_mean_diameter_se_um",
-    "reviewed_cumulative_thickness_mm_per_cm2",
-    "reviewed_terminal_count",
-    "reviewed_vellus_count",
-    "reviewed_vellus_percent",
+    *(f"reviewed_{name}" for name in MEASURED),
     "reviewed_flags",
+    "reviewed_geometry",
 )
 REVIEW_HAIR_COLUMNS = ("source", "review", "reviewed_counted", "reviewed_unit_id")
-REVIEW_PAIR_COLUMNS = (
-    "review",
-    "reviewed_by",
-    "reviewed_matched_hairs",
-    "reviewed_lost_hairs",
-    "reviewed_new_hairs",
-    "reviewed_density_change_per_cm2",
-    "reviewed_density_change_per_cm2_low",
-    "reviewed_density_change_per_cm2_high",
-    "reviewed_density_change_percent",
-    "reviewed_diameter_change_um",
-    "reviewed_diameter_change_um_low",
-    "reviewed_diameter_change_um_high",
-    "reviewed_cumulative_thickness_change_percent",
-    "reviewed_cumulative_thickness_change_percent_low",
-    "reviewed_cumulative_thickness_change_percent_high",
-    "reviewed_smallest_detectable_change_per_cm2",
-    "reviewed_response",
-)
+REVIEW_PAIR_COLUMNS = ("review", "reviewed_by", *(f"reviewed_{name}" for name in COMPARED))
 REVIEW_MATCH_COLUMNS = ("source", "review")
 
 IMAGE_TABLE = (*IMAGE_COLUMNS, *REVIEW_IMAGE_COLUMNS)
@@ -70,6 +49,9 @@ MATCH_TABLE = (*MATCH_COLUMNS, *REVIEW_MATCH_COLUMNS)
 
 PLACE = slice(*(HAIR_COLUMNS.index(name) for name in ("root_x_px", "length_um")))
 FLAGS = HAIR_COLUMNS.index("flags")
+
+FOLDER = "reviewed"
+"""Of what stands beside the automatic files, in geometry/ and overlays/."""
 
 FoundIds = dict[tuple[str, ...], str]
 """hair_id of the hairs that matching found again, by image and the cells of root and tip."""
@@ -88,6 +70,17 @@ def read_review_part(out: Path, kind: str, name: str) -> Part | None:
     except (OSError, ValueError):
         return None
     return part if isinstance(part, dict) and {"key", "cells"} <= part.keys() else None
+
+
+def reviewed_files(out: Path, geometry: str) -> tuple[Path, Path]:
+    """Reviewed geometry and overlay of the photo with this cell `geometry`."""
+    stem = Path(geometry).name.removesuffix(".geojson")
+    return out / "geometry" / FOLDER / f"{stem}.geojson", out / "overlays" / FOLDER / f"{stem}.jpg"
+
+
+def reviewed_pair_overlay(out: Path, pair_id: str) -> Path:
+    """Reviewed overlay of a pair."""
+    return out / "overlays" / FOLDER / "pairs" / f"{pair_id}.jpg"
 
 
 def image_rows(out: Path, rows: Iterable[Sequence[str]]) -> Iterator[Row]:

@@ -10,12 +10,12 @@ Lines of the tables end in CR LF, as RFC 4180 has it.
 from __future__ import annotations
 
 import csv
+import errno
 import hashlib
 import json
 import os
 import re
 import secrets
-import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -36,7 +36,9 @@ RESULT_NAMES = (
     "images.csv",
     "hairs.csv",
     "pairs.csv",
+    "changes.csv",
     "matches.csv",
+    "identities.csv",
     "cohort.csv",
     "run.json",
     "geometry",
@@ -47,13 +49,14 @@ RESULT_NAMES = (
     "report",
     "review.sqlite",
     "audit.csv",
+    "events.jsonl",
 )
 JPEG_QUALITY = 88
 LONGEST_STEM_BYTES = 180
 """Of UTF-8. With hash and extension it stays well under the 255 bytes that file systems allow for a name."""
 TEMPORARY_START = ".trichoscan-"
-STALE_TEMPORARY_S = 24 * 3600
-"""Age at which no run can still be writing a temporary file."""
+FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
+"""Errors of a disk, a file or a user's share that is full; Windows knows no shares."""
 
 
 def file_names(images: Sequence[str]) -> list[str]:
@@ -79,12 +82,15 @@ def file_names(images: Sequence[str]) -> list[str]:
 def whole_file(path: Path) -> Iterator[Path]:
     """Path to write to in place of `path`, which then appears complete under its name, or not at all.
 
-    Its name is random, for two machines that share a folder may have processes of one number.
+    Also where the power fails: its bytes are on the disk before it has its name. Its name is random, for two
+    machines that share a folder may have processes of one number.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{TEMPORARY_START}{os.getpid()}-{secrets.token_hex(8)}.tmp")
     try:
         yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -240,7 +246,7 @@ def read_places(out: Path) -> dict[str, list[Path]]:
 
 
 def prepare(out: Path, inputs: Iterable[Path]) -> None:
-    """Make RESULTS, or make sure that what stands there is ours, and sweep what crashed runs left.
+    """Make RESULTS, or make sure that what stands there is ours.
 
     Parameters
     ----------
@@ -268,20 +274,26 @@ def prepare(out: Path, inputs: Iterable[Path]) -> None:
             (out / folder).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise TrichoscanError(f"{out}: cannot be made ({error.strerror}): name another folder") from None
-    _sweep(out)
 
 
-def _sweep(out: Path) -> None:
-    """Delete temporary files that no run can still be writing."""
+def why_not_written(error: OSError) -> str:
+    """What to do where something in RESULTS could not be written."""
+    reason = error.strerror or str(error)
+    if error.errno in FULL:
+        return f"the disk is full ({reason}): what is done is kept; make room, and run the same command again"
+    return (
+        f"cannot be written ({reason}): what is done is kept; see to its permissions, or name another folder"
+    )
+
+
+def unfinished_files(out: Path) -> list[Path]:
+    """Temporary files: of a writer at work, or left by one that was killed."""
     parts, overlays = out / PARTS, out / "overlays"
-    for folder in (
-        out, parts, parts / "pairs", parts / "pictures", parts / "review", out / "report",
+    folders = (
+        out, parts, parts / "pairs", parts / "pictures", parts / "review", parts / "run", out / "report",
         out / "geometry", out / "pairs", overlays, overlays / "pairs",
-    ):  # fmt: skip
-        for path in folder.glob(f"{TEMPORARY_START}*.tmp"):
-            with suppress(OSError):
-                if time.time() - path.stat().st_mtime > STALE_TEMPORARY_S:
-                    path.unlink()
+    )  # fmt: skip
+    return [path for folder in folders for path in folder.glob(f"{TEMPORARY_START}*.tmp")]
 
 
 def remove_parts(out: Path, keep: Sequence[Entry]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import PurePosixPath
 
@@ -31,6 +31,8 @@ class Pair:
         Between the photos; None where a date is missing.
     problem : str
         Why the two cannot be compared; empty where they can.
+    previous : Entry or None
+        The follow-up before this one, of the same baseline: hairs that are new there are named the same here.
     """
 
     pair_id: str
@@ -38,6 +40,7 @@ class Pair:
     followup: Entry
     days: int | None = None
     problem: str = ""
+    previous: Entry | None = None
 
     @property
     def subject(self) -> str:
@@ -112,7 +115,18 @@ def find_pairs(entries: Sequence[Entry]) -> Visits:
         names = ", ".join(e.image for e in lot[:NAMES_SHOWN]) + (", ..." if len(lot) > NAMES_SHOWN else "")
         photos = "1 photo is" if len(lot) == 1 else f"{len(lot)} photos are"
         notes.append(f"{photos} not compared ({names}): {reason}")
-    return Visits(make_pairs(found, entries), tuple(baselines), tuple(notes))
+    return Visits(_chained(make_pairs(found, entries)), tuple(baselines), tuple(notes))
+
+
+def _chained(pairs: Sequence[Pair]) -> tuple[Pair, ...]:
+    """Each pair with the follow-up before its own, by date, else by name."""
+    last: dict[str, Entry] = {}
+    before = {}
+    for pair in sorted(pairs, key=lambda p: (p.followup.date, p.followup.visit, p.followup.image)):
+        if pair.baseline is not None:
+            before[pair.pair_id] = last.get(pair.baseline.image)
+            last[pair.baseline.image] = pair.followup
+    return tuple(replace(pair, previous=before.get(pair.pair_id)) for pair in pairs)
 
 
 def _split(group: Sequence[Entry]) -> tuple[list[Entry], list[Entry], list[tuple[str, Entry]]]:

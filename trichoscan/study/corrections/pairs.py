@@ -14,8 +14,9 @@ from trichoscan.response.rows import change_row
 from trichoscan.study.columns import HAIR_COLUMNS, number_cell, text_cell
 from trichoscan.study.corrections.events import Event, Slots, State, standing
 from trichoscan.study.corrections.recount import Reviewed
+from trichoscan.study.pairs import change_flags, for_cohort
 from trichoscan.study.places import Places, read_pixels
-from trichoscan.study.reviewed import REVIEW_PAIR_COLUMNS
+from trichoscan.study.reviewed import COMPARED
 
 PLACE_COLUMNS = HAIR_COLUMNS[HAIR_COLUMNS.index("root_x_px") : HAIR_COLUMNS.index("length_um")]
 NONE = "none"
@@ -78,7 +79,7 @@ def pair_cells(
     sides: Sequence[Reviewed],
     places: Places,
 ) -> dict[str, Any]:
-    """Reviewed cells of pairs.csv and rows of matches.csv after pair_id.
+    """Reviewed cells of pairs.csv, rows of matches.csv after pair_id, and what cohort.csv needs.
 
     Parameters
     ----------
@@ -103,14 +104,17 @@ def pair_cells(
     }
     found = reviewed_comparison(part, state.slots, sides, places)
     if found.pairing is None or found.change is None:
-        return {"cells": cells, "matches": []}
+        return {"cells": cells, "matches": [], "cohort": {}}
     row: dict[str, Any] = {**pairing_row(found.pairing), **change_row(found.change)}
-    for column in REVIEW_PAIR_COLUMNS:
-        name = column.removeprefix("reviewed_")
-        if column != name and name in row:
-            value = row[name]
-            cells[column] = value if isinstance(value, str) else number_cell(name, value)
-    return {"cells": cells, "matches": _match_cells(found.pairing, images, sides)}
+    row["flags"] = " ".join(change_flags(found.change))
+    for name in COMPARED:
+        value = row[name]
+        cells[f"reviewed_{name}"] = value if isinstance(value, str) else number_cell(name, value)
+    return {
+        "cells": cells,
+        "matches": _match_cells(found.pairing, images, sides),
+        "cohort": for_cohort(found.change),
+    }
 
 
 def _match_cells(

@@ -10,24 +10,20 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from trichoscan.measure.density import summarize
 from trichoscan.records import Analysis, TrichoscanError
 from trichoscan.study import columns, reviewed, store
-from trichoscan.study.columns import number_cell, text_cell
+from trichoscan.study.cohort import rewrite_cohort
+from trichoscan.study.columns import text_cell
 from trichoscan.study.corrections.audit import Audit, open_audit
 from trichoscan.study.corrections.events import FIRST_REVIEW_HAIR, Event, State, replay, standing
 from trichoscan.study.corrections.pairs import pair_cells, pair_key
 from trichoscan.study.corrections.recount import Reviewed, recount
+from trichoscan.study.geometry import feature_collection
 from trichoscan.study.kept import load_analysis
 from trichoscan.study.pairs import read_pair_part
 from trichoscan.study.places import Places
 
-FROM_SUMMARY = (
-    "hair_count", "hair_density_per_cm2", "hair_density_low", "hair_density_high", "unit_count",
-    "unit_density_per_cm2", "hairs_per_unit", "mean_diameter_um", "mean_diameter_se_um",
-    "cumulative_thickness_mm_per_cm2", "terminal_count", "vellus_count", "vellus_percent",
-)  # fmt: skip
-FORMAT = 1
+FORMAT = 2
 """Of the parts: raised when their cells come to mean something else."""
 
 
@@ -109,10 +105,14 @@ def refresh_photo(out: Path, audit: Audit, image: str, events: Sequence[Event]) 
         FORMAT,
         len(events),
         *(made_from.get(n) for n in ("sha256", "vellus_below_um", "intermediate_below_um")),
+        part["cells"].get("geometry"),
     ]
     earlier = reviewed.read_review_part(out, "photo", image)
     if earlier is not None and earlier["key"] == key:
         return
+    geometry_file, overlay_file = reviewed.reviewed_files(out, part["cells"].get("geometry", ""))
+    for file in (geometry_file, overlay_file):  # the overlay is drawn by `redraw`
+        file.unlink(missing_ok=True)
     state, stands = photo_state(out, audit, image, events)
     cells = _state_cells(state, events, stands)
     hairs: dict[str, list[str]] = {}
@@ -120,6 +120,8 @@ def refresh_photo(out: Path, audit: Audit, image: str, events: Sequence[Event]) 
     if stands is not None:
         vellus, intermediate = made_from["vellus_below_um"], made_from["intermediate_below_um"]
         cells |= photo_cells(stands.analysis, vellus, intermediate)
+        cells["reviewed_geometry"] = geometry_file.relative_to(out).as_posix()
+        store.write_json(geometry_file, feature_collection(stands.analysis, vellus, stands.ids))
         hairs, added = _hair_cells(load_base(audit, state), stands, vellus)
     made = {"key": key, "cells": cells, "hairs": hairs, "added": added}
     _write(out, "photo", image, made)
@@ -138,10 +140,8 @@ def _state_cells(state: State, events: Sequence[Event], stands: Reviewed | None)
 
 def photo_cells(analysis: Analysis, vellus_below_um: float, intermediate_below_um: float) -> dict[str, str]:
     """Reviewed cells of images.csv from what stands."""
-    numbers = summarize(analysis, vellus_below_um, intermediate_below_um)
-    cells = {f"reviewed_{name}": number_cell(name, numbers[name]) for name in FROM_SUMMARY}
-    cells["reviewed_area_cm2"] = number_cell("area_cm2", analysis.area_cm2)
-    return cells | {"reviewed_flags": " ".join(analysis.flags)}
+    cells = columns.measured_cells(analysis, "", vellus_below_um, intermediate_below_um)
+    return {f"reviewed_{name}": cells[name] for name in (*reviewed.MEASURED, "flags")}
 
 
 def _hair_cells(
@@ -173,12 +173,13 @@ def refresh_pair(out: Path, audit: Audit, pair_id: str, events: Sequence[Event],
     earlier = reviewed.read_review_part(out, "pair", pair_id)
     if earlier is not None and earlier["key"] == key:
         return
-    sides = [_side(out, audit, image, some) for image, some in zip(images, photos, strict=True)]
+    reviewed.reviewed_pair_overlay(out, pair_id).unlink(missing_ok=True)
+    sides = [standing_photo(out, audit, image, some) for image, some in zip(images, photos, strict=True)]
     made = pair_cells(part, replay(events), [*photos, events], images, sides, places)
     _write(out, "pair", pair_id, {"key": key} | made)
 
 
-def _side(out: Path, audit: Audit, image: str, events: Sequence[Event]) -> Reviewed:
+def standing_photo(out: Path, audit: Audit, image: str, events: Sequence[Event]) -> Reviewed:
     """A photo as it stands: reviewed where it is, else automatic."""
     _, stands = photo_state(out, audit, image, events)
     if stands is not None:
@@ -194,6 +195,8 @@ def _write(out: Path, kind: str, name: str, part: Mapping[str, Any]) -> None:
 
 def rewrite_tables(out: Path, places: Places | None = None) -> None:
     """Put the reviewed cells into the tables of RESULTS, and export the log; automatic cells stay.
+
+    The reviewed geometry follows, too; pictures and report wait for `redraw`.
 
     Each table is written whole or not at all.
     """
@@ -214,6 +217,7 @@ def rewrite_tables(out: Path, places: Places | None = None) -> None:
         store.write_table(out / "pairs.csv", reviewed.PAIR_TABLE, reviewed.pair_rows(out, pairs))
         rows = reviewed.match_rows(out, matches, reviewed.found_ids(hairs))
         store.write_table(out / "matches.csv", reviewed.MATCH_TABLE, rows)
+    rewrite_cohort(out)
     open_audit(out).export(out / "audit.csv")
 
 

@@ -1,0 +1,68 @@
+"""benchmarks/scale.py runs, and the docs say what it last said."""
+
+import importlib
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "benchmarks"))  # they import each other by name, as when run
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="pins to cores and reads /proc")
+
+RECORD = {
+    "cores": 2,
+    "photos": 16,
+    "one core": 0.5,
+    "one": 0.7,
+    "two": 0.95,
+    "apart": 1.0,
+    "cluster": 0.9,
+    "worker_mb": 800.0,
+    "stages": {"decode": 0.1, "network": 0.6, "all measurement": 1.8, "floor": 0.5},
+    "still_mb": 2000.0,
+    "still_s": 50.0,
+    "many": {"photos": 5000, "rate": 8.0, "main_mb": 400.0, "worker_mb": 500.0, "growth_mb": 3.0},
+}
+
+
+@pytest.fixture(scope="module")
+def scale() -> ModuleType:
+    return importlib.import_module("scale")
+
+
+def test_the_docs_say_what_was_measured(scale: ModuleType) -> None:
+    if not scale.FIGURES.is_file():
+        pytest.skip("not measured yet: run benchmarks/scale.py")
+    page = scale.PAGE.read_text()
+    assert scale.into_docs(page, json.loads(scale.FIGURES.read_text())) == page
+
+
+def test_the_table_compares_what_it_says(scale: ModuleType) -> None:
+    table = scale.table(RECORD)
+    for row in (
+        "| two workers against one on one core | 1.90 times | 1.8 |",
+        "| two workers against two separate runs | 0.95 times |",
+        "| cost of the cluster | 6 % | 10 % |",
+        "| beyond decoding, network and measurement | 5 % | 10 % |",
+        "| whole against the floor, on one core | 4.0 times | 2 |",
+    ):
+        assert row in table
+    assert "next bottleneck is quality, diameters and counting" in scale.said(RECORD)
+
+
+def test_the_rate_leaves_out_the_first_of_each_worker(scale: ModuleType) -> None:
+    assert scale.steady_rate([0.0, 10.0, 11.0, 12.0, 13.0], 2) == 1.0
+
+
+def test_a_run_is_timed_and_its_stages(scale: ModuleType, clinic: Path, tmp_path: Path) -> None:
+    photos = clinic / "images"
+    run = scale.timed(photos, tmp_path / "out", core=0 if 0 in scale.os.sched_getaffinity(0) else None)
+    assert run.rate > 0
+    assert 100 < run.main_mb == run.worker_mb < 3000
+    stages = scale.stages_of(photos)
+    assert 0 < stages["decode"] < stages["floor"]
+    assert 0 < stages["network"] < stages["all measurement"]

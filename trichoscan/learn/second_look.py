@@ -1,0 +1,171 @@
+"""Teach the verifier, on the possible hairs that the finished network finds: right ones and wrong ones.
+
+Of several peaks of one hair the highest is right and the others are wrong, and the verifier is shown which
+peaks are higher and which are lower.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, Dataset
+
+from trichoscan.learn.augment import augment_pixels
+from trichoscan.learn.dataset import AnnotatedPhoto
+from trichoscan.learn.judge import judge
+from trichoscan.photo.quality import assess
+from trichoscan.records import Photo, Segmentation
+from trichoscan.segment.candidates import find_candidates, usable
+from trichoscan.segment.infer import Weights, resampled, segment
+from trichoscan.segment.network import CELL_PX
+from trichoscan.segment.verifier import Verifier, as_input, facts_of, frame, patch_of
+
+BATCH = 64
+WEIGHT_DECAY = 0.05
+WARM_UP_STEPS = 100
+TURN_SD_RAD, SCALE_SD = 0.05, 0.08
+SHIFT_SD_CELLS = (1.2, 0.5)
+"""Patches are turned, scaled and shifted along and across the shaft by so much: peaks are no surer."""
+
+
+@dataclass(frozen=True, eq=False)
+class SeenPhoto:
+    """What the network finds on a photo, and the truth of it.
+
+    Attributes
+    ----------
+    pixels : (H, W, 3) uint8
+        At the working scale.
+    segmentation : Segmentation
+    which : (N,) int64
+        Roots that the truth can judge.
+    right : (N,) bool
+    """
+
+    pixels: NDArray[np.uint8]
+    segmentation: Segmentation
+    which: NDArray[np.int64]
+    right: NDArray[np.bool_]
+
+
+def see(annotated: AnnotatedPhoto, weights: Weights, device: str) -> SeenPhoto:
+    """Find the possible hairs of a photo and judge each."""
+    photo = Photo(annotated.pixels, annotated.um_per_px, "manifest")
+    mask = assess(photo).usable_mask
+    segmentation = segment(photo, mask, weights, device)
+    px_per_cell = segmentation.px_per_cell
+    candidates = find_candidates(segmentation, mask)
+    judged = judge(candidates, annotated, px_per_cell)
+    known = ~judged.ignored
+    which = np.flatnonzero(usable(segmentation.roots.at, mask, px_per_cell))
+    pixels = resampled(annotated.pixels, CELL_PX / px_per_cell)
+    return SeenPhoto(pixels, segmentation, which[known], judged.right[known])
+
+
+def train_verifier(
+    photos: Iterable[AnnotatedPhoto],
+    weights: Weights,
+    *,
+    epochs: int,
+    learning_rate: float,
+    seed: int,
+    device: str,
+    log: Callable[[str], None],
+    start: Mapping[str, Tensor] | None = None,
+) -> Verifier | None:
+    """Train a verifier for a network.
+
+    Parameters
+    ----------
+    photos : iterable of AnnotatedPhoto
+        About 7 MB of each with 1.3 MP are kept.
+    weights : Weights
+        With the finished network.
+    epochs : int
+    learning_rate : float
+        Peak; cosine to 0.
+    seed : int
+    device : str
+        "cpu" or "cuda".
+    log : callable
+        Gets a line for each epoch.
+    start : mapping, optional
+        State of a verifier to go on from.
+
+    Returns
+    -------
+    Verifier or None
+        In evaluation mode; None where there is nothing to learn from.
+    """
+    seen = [see(photo, weights, device) for photo in photos]
+    steps = math.ceil(sum(len(photo.which) for photo in seen) / BATCH) * epochs
+    if not steps:
+        return None
+    roots, right = sum(len(photo.which) for photo in seen), sum(int(photo.right.sum()) for photo in seen)
+    log(f"verifier: {roots} possible hairs on {len(seen)} photos, {right} right")
+    torch.manual_seed(seed)
+    verifier = Verifier().to(device)
+    if start is not None:
+        verifier.load_state_dict(start)
+    optimizer = torch.optim.AdamW(verifier.parameters(), lr=learning_rate, weight_decay=WEIGHT_DECAY)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _schedule(step, steps))
+    verifier.train()
+    for epoch in range(epochs):
+        crops = _Patches(seen, [seed, epoch])
+        loader = DataLoader(crops, BATCH, num_workers=1 if device == "cpu" else 12)
+        losses = []
+        for patches, facts, right in loader:
+            inputs = patches.to(device).contiguous(memory_format=torch.channels_last)
+            with torch.autocast(torch.device(device).type, dtype=torch.bfloat16):
+                odds = verifier(inputs, facts.to(device))
+            loss = F.binary_cross_entropy_with_logits(odds.float(), right.to(device))
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+            losses.append(loss.item())
+        log(f"verifier: epoch {epoch + 1}/{epochs}  loss {np.mean(losses):.4f}")
+    return verifier.eval()
+
+
+def _schedule(step: int, steps: int) -> float:
+    return min(1.0, (step + 1) / WARM_UP_STEPS) * 0.5 * (1 + math.cos(math.pi * min(step / steps, 1.0)))
+
+
+class _Patches(Dataset[tuple[Tensor, Tensor, Tensor]]):
+    """Every judged root once, in an order and with changes that depend on the seed alone."""
+
+    def __init__(self, seen: Sequence[SeenPhoto], seed: list[int]) -> None:
+        self.seen, self.seed = seen, seed
+        self.facts = [facts_of(photo.segmentation.roots) for photo in seen]
+        items = [(i, n) for i, photo in enumerate(seen) for n in range(len(photo.which))]
+        self.items = [items[j] for j in np.random.default_rng(seed).permutation(len(items))]
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor, Tensor]:
+        rng = np.random.default_rng([*self.seed, index])
+        i, n = self.items[index]
+        photo, segmentation = self.seen[i], self.seen[i].segmentation
+        k = int(photo.which[n])
+        angle = float(segmentation.roots.angle[k] + rng.normal(0, TURN_SD_RAD))
+        along = np.array([np.cos(angle), np.sin(angle)])
+        shift = rng.normal(0, SHIFT_SD_CELLS)
+        at = segmentation.roots.at[k] + shift[0] * along + shift[1] * np.array([-along[1], along[0]])
+        to_cells = frame(at, angle, float(np.exp(rng.normal(0, SCALE_SD))), mirrored=bool(rng.integers(2)))
+        roots, tips = segmentation.roots, segmentation.tips
+        pixels, maps = patch_of(photo.pixels, segmentation.shaft, roots, tips, k, to_cells)
+        patch = as_input(augment_pixels(pixels, rng), maps)
+        return (
+            torch.from_numpy(patch),
+            torch.from_numpy(self.facts[i][k]),
+            torch.tensor(float(photo.right[n])),
+        )
