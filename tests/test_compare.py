@@ -106,7 +106,7 @@ def test_a_trial_is_planned_from_an_sd() -> None:
 def test_a_trial_is_planned_from_the_variance_of_results(tmp_path: Path) -> None:
     """Results of 32 subjects as `analyze` keeps them; SD and correlation are those put in."""
     from trichoscan.study.columns import PAIR_COLUMNS
-    from trichoscan.study.pairs import pair_part_path
+    from trichoscan.study.pairs import KEYS, pair_part_path
     from trichoscan.study.store import write_table
 
     changes = [(100.0 + 10 * (i % 4), 12.0 * (-1) ** (i // 4)) for i in range(32)]
@@ -120,7 +120,7 @@ def test_a_trial_is_planned_from_the_variance_of_results(tmp_path: Path) -> None
         }
         rows.append([known.get(name, "") for name in PAIR_COLUMNS])
         cohort = {"baseline": {"density_per_cm2": baseline}, "change": {"density_per_cm2": change}}
-        part = {"made_from": {}, "cells": {}, "matches": [], "cohort": cohort | {"response": "stable"}}
+        part = {key: {} for key in KEYS} | {"matches": [], "cohort": cohort | {"response": "stable"}}
         path = pair_part_path(tmp_path, f"p{i:02}")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(part))
