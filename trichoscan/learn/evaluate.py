@@ -26,7 +26,7 @@ from trichoscan.learn.hair_sets import (
     read_table,
     read_truth,
 )
-from trichoscan.learn.pairing import ROOT_WITHIN_UM
+from trichoscan.learn.pairing import tips_right
 from trichoscan.learn.slices import hair_rows, slice_table
 from trichoscan.learn.verdict import Verdict, judge_photo, units_right
 from trichoscan.learn.worst import error_pictures, errors_of, worst
@@ -181,7 +181,7 @@ def _tip_confidence(verdicts: Sequence[Verdict]) -> tuple[NDArray[np.float64], N
             np.array([hairs.paths_px[k][-1] for k in which]).reshape(-1, 2) for hairs, which in sides
         )
         confidence.append(v.found.tip_confidence[v.pairs.found[judged]])
-        right.append(np.hypot(*(found - true).T) * v.um_per_px <= ROOT_WITHIN_UM)
+        right.append(tips_right(found, true, v.um_per_px))
     return np.concatenate(confidence), np.concatenate(right)
 
 

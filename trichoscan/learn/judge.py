@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 
 from trichoscan.learn.dataset import AnnotatedPhoto
 from trichoscan.learn.pairing import (
-    ROOT_WITHIN_UM,
     adding_hairs,
     near_edge,
     near_seam,
     pair_hairs,
-    tip_error_um,
+    tips_right,
 )
 from trichoscan.segment.candidates import Candidates, to_px
 
@@ -54,7 +53,7 @@ def judge(candidates: Candidates, truth: AnnotatedPhoto, px_per_cell: float) -> 
     px_per_cell : float
         Of the segmentation that the candidates come from.
     """
-    found = ends_px(candidates.paths, px_per_cell)
+    found = to_px(_ends(candidates.paths), px_per_cell)
     hairs = [hair for hair in truth.hairs if hair.root_visible]
     true = _ends([hair.path for hair in hairs])
     order = np.lexsort((-candidates.roots.score, -candidates.roots.second_look))
@@ -67,13 +66,8 @@ def judge(candidates: Candidates, truth: AnnotatedPhoto, px_per_cell: float) -> 
     ignored[chosen] = true_ignored[pairs.true]
     tip_known, tip_right = np.zeros(len(found), bool), np.zeros(len(found), bool)
     tip_known[chosen] = np.array([hair.tip_visible for hair in hairs], bool)[pairs.true] & ~ignored[chosen]
-    tip_right[chosen] = tip_error_um(found[chosen], true[pairs.true], truth.um_per_px) <= ROOT_WITHIN_UM
+    tip_right[chosen] = tips_right(found[chosen, 1], true[pairs.true, 1], truth.um_per_px)
     return Judged(right, ignored, int((~true_ignored).sum()), tip_known, tip_right)
-
-
-def ends_px(paths: Sequence[NDArray[np.float64]], px_per_cell: float) -> NDArray[np.float64]:
-    """(K, 2, 2) root and tip, photo px, of each path in cells."""
-    return to_px(_ends(paths), px_per_cell)
 
 
 def _ends(paths: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:

@@ -16,7 +16,7 @@ from scipy.stats import chi2
 from trichoscan.learn.dataset import AnnotatedPhoto
 from trichoscan.learn.judge import Judged, judge
 from trichoscan.photo.quality import assess
-from trichoscan.records import Photo
+from trichoscan.records import Photo, Segmentation
 from trichoscan.segment.candidates import DEFAULT_THRESHOLDS, FEATURES, Candidates, find_candidates
 from trichoscan.segment.infer import Weights, segment
 
@@ -36,14 +36,18 @@ class Trial:
 
 def try_photos(photos: Sequence[AnnotatedPhoto], weights: Weights, device: str = "auto") -> list[Trial]:
     """Find and judge all candidates, also the doubtful ones."""
-    trials = []
-    for annotated in photos:
-        photo = Photo(annotated.pixels, annotated.um_per_px, "manifest")
-        mask = assess(photo).usable_mask
-        segmentation = segment(photo, mask, weights, device)
-        candidates = find_candidates(segmentation, mask)
-        trials.append(Trial(candidates, judge(candidates, annotated, segmentation.px_per_cell)))
-    return trials
+    return [try_photo(photo, weights, device)[0] for photo in photos]
+
+
+def try_photo(
+    annotated: AnnotatedPhoto, weights: Weights, device: str
+) -> tuple[Trial, Segmentation, NDArray[np.bool_]]:
+    """Trial of one photo, what the network saw there, and the (H, W) bool mask of what is usable."""
+    photo = Photo(annotated.pixels, annotated.um_per_px, "manifest")
+    mask = assess(photo).usable_mask
+    segmentation = segment(photo, mask, weights, device)
+    candidates = find_candidates(segmentation, mask)
+    return Trial(candidates, judge(candidates, annotated, segmentation.px_per_cell)), segmentation, mask
 
 
 def fit_confidence(trials: Sequence[Trial]) -> dict[str, float]:

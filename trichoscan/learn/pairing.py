@@ -55,20 +55,18 @@ def pair_hairs(found_px: NDArray[np.float64], true_px: NDArray[np.float64], um_p
     -------
     Pairs
     """
-    distance_um, angle_deg = _differences(found_px, true_px, um_per_px)
-    fits = (distance_um <= ROOT_WITHIN_UM) & (angle_deg <= ANGLE_WITHIN_DEG)
+    distance_um, angle_deg, fits = _differences(found_px, true_px, um_per_px)
     rows, columns = linear_sum_assignment(np.where(fits, distance_um + UM_PER_DEG * angle_deg, NEVER))
     good = fits[rows, columns]
     rows, columns = rows[good], columns[good]
     return Pairs(rows, columns, distance_um[rows, columns], angle_deg[rows, columns])
 
 
-def tip_error_um(
+def tips_right(
     found_px: NDArray[np.float64], true_px: NDArray[np.float64], um_per_px: float
-) -> NDArray[np.float64]:
-    """(M,) distance between the tips of paired hairs, (M, 2, 2) each as for `pair_hairs`."""
-    apart = found_px[:, 1] - true_px[:, 1]
-    return np.asarray(np.hypot(*apart.T) * um_per_px, np.float64)
+) -> NDArray[np.bool_]:
+    """(M,) whether the tips, (M, 2) px, of paired hairs lie as close as roots have to."""
+    return np.asarray(np.hypot(*(found_px - true_px).T) * um_per_px <= ROOT_WITHIN_UM, bool)
 
 
 def adding_hairs(
@@ -79,8 +77,7 @@ def adding_hairs(
     Sets of found hairs that can be paired one to one are the independent sets of a transversal matroid, so
     the set of most weight, with weights falling in that order, is the one chosen hair after hair.
     """
-    distance_um, angle_deg = _differences(found_px, true_px, um_per_px)
-    fits = (distance_um <= ROOT_WITHIN_UM) & (angle_deg <= ANGLE_WITHIN_DEG)
+    _, _, fits = _differences(found_px, true_px, um_per_px)
     weight = fits * (len(found_px) - np.arange(len(found_px)))[:, None]
     rows, columns = linear_sum_assignment(weight, maximize=True)
     adding = np.zeros(len(found_px), bool)
@@ -90,13 +87,14 @@ def adding_hairs(
 
 def _differences(
     found_px: NDArray[np.float64], true_px: NDArray[np.float64], um_per_px: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(K, L) distance of roots, um, and angle between directions, deg."""
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+    """(K, L) distance of roots, um, angle between directions, deg, and whether both are small enough."""
     apart = found_px[:, None, 0] - true_px[None, :, 0]
     distance_um = np.hypot(apart[..., 0], apart[..., 1]) * um_per_px
     ways = [side[:, 1] - side[:, 0] for side in (found_px, true_px)]
     units = [way / np.maximum(np.hypot(*way.T), 1e-9)[:, None] for way in ways]
-    return distance_um, np.degrees(np.arccos(np.clip(units[0] @ units[1].T, -1, 1)))
+    angle_deg = np.degrees(np.arccos(np.clip(units[0] @ units[1].T, -1, 1)))
+    return distance_um, angle_deg, (distance_um <= ROOT_WITHIN_UM) & (angle_deg <= ANGLE_WITHIN_DEG)
 
 
 def near_edge(root_px: NDArray[np.float64], size_px: tuple[int, int], margin_px: float) -> NDArray[np.bool_]:

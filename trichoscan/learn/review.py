@@ -23,7 +23,7 @@ from trichoscan.learn.operating import reported, try_photos
 from trichoscan.learn.signed import SignedPhotos, gather_signed
 from trichoscan.learn.train import TrainConfig, train
 from trichoscan.records import TrichoscanError
-from trichoscan.segment.infer import VERIFIER_PREFIX, Weights, find_weights, load_weights
+from trichoscan.segment.infer import Weights, find_weights, load_weights, states_of
 from trichoscan.study.store import whole_file
 
 NAME = "clinic-v1"
@@ -174,9 +174,7 @@ def learn_from_review(
 
 def _checkpoint(weights: Path, path: Path) -> Path:
     """The shipped networks as a checkpoint to start from."""
-    state = {name: value.float() for name, value in load_file(weights / "model.safetensors").items()}
-    names = [name for name in state if name.startswith(VERIFIER_PREFIX)]
-    verifier = {name.removeprefix(VERIFIER_PREFIX): state.pop(name) for name in names}
+    state, verifier = states_of(load_file(weights / "model.safetensors"))
     with whole_file(path) as temporary:
         torch.save({"mean_model": state} | ({"verifier": verifier} if verifier else {}), temporary)
     return path

@@ -19,11 +19,10 @@ from torch.utils.data import DataLoader, Dataset
 
 from trichoscan.learn.augment import augment_pixels
 from trichoscan.learn.dataset import AnnotatedPhoto
-from trichoscan.learn.judge import judge
-from trichoscan.photo.quality import assess
-from trichoscan.records import Photo, Segmentation
-from trichoscan.segment.candidates import find_candidates, usable
-from trichoscan.segment.infer import Weights, resampled, segment
+from trichoscan.learn.operating import try_photo
+from trichoscan.records import Segmentation
+from trichoscan.segment.candidates import usable
+from trichoscan.segment.infer import Weights, resampled
 from trichoscan.segment.network import CELL_PX
 from trichoscan.segment.verifier import Verifier, as_input, facts_of, frame, patch_of
 
@@ -57,16 +56,11 @@ class SeenPhoto:
 
 def see(annotated: AnnotatedPhoto, weights: Weights, device: str) -> SeenPhoto:
     """Find the possible hairs of a photo and judge each."""
-    photo = Photo(annotated.pixels, annotated.um_per_px, "manifest")
-    mask = assess(photo).usable_mask
-    segmentation = segment(photo, mask, weights, device)
-    px_per_cell = segmentation.px_per_cell
-    candidates = find_candidates(segmentation, mask)
-    judged = judge(candidates, annotated, px_per_cell)
-    known = ~judged.ignored
-    which = np.flatnonzero(usable(segmentation.roots.at, mask, px_per_cell))
-    pixels = resampled(annotated.pixels, CELL_PX / px_per_cell)
-    return SeenPhoto(pixels, segmentation, which[known], judged.right[known])
+    trial, segmentation, mask = try_photo(annotated, weights, device)
+    known = ~trial.judged.ignored
+    which = np.flatnonzero(usable(segmentation.roots.at, mask, segmentation.px_per_cell))
+    pixels = resampled(annotated.pixels, CELL_PX / segmentation.px_per_cell)
+    return SeenPhoto(pixels, segmentation, which[known], trial.judged.right[known])
 
 
 def train_verifier(

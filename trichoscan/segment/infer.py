@@ -145,14 +145,19 @@ def load_weights(name_or_path: str | Path | None = None, *, unproven: bool = Fal
     return Weights(config["name"], sha256, config, for_inference(network), verifier)
 
 
+def states_of(
+    tensors: Mapping[str, torch.Tensor],
+) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+    """States, float32, of the network and of the verifier (empty without one) in model.safetensors."""
+    whole = {name: value.float() for name, value in tensors.items()}
+    names = [name for name in whole if name.startswith(VERIFIER_PREFIX)]
+    own = {name.removeprefix(VERIFIER_PREFIX): whole.pop(name) for name in names}
+    return whole, own
+
+
 def _load_networks(tensors: Mapping[str, torch.Tensor], network: HairNet) -> Verifier | None:
     """Fill `network`; the verifier, where the tensors hold one."""
-    whole = {name: value.float() for name, value in tensors.items()}
-    own = {
-        name.removeprefix(VERIFIER_PREFIX): whole.pop(name)
-        for name in tensors
-        if name.startswith(VERIFIER_PREFIX)
-    }
+    whole, own = states_of(tensors)
     network.load_state_dict(whole, strict=True)
     if not own:
         return None
