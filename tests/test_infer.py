@@ -63,6 +63,17 @@ def test_tiles_leave_no_seam(
     assert (apart < 0.5).all()
 
 
+@pytest.mark.parametrize("length", [1, 200, 1344, 1345, 1600, 2433, 8660])
+def test_tiles_are_of_one_size_and_keep_each_px_once(length: int) -> None:
+    starts, ends, kept_from, kept_to = zip(*infer._spans(length), strict=True)
+    sizes = np.subtract(ends, starts)
+    assert kept_from[0] == starts[0] == 0 and kept_to[-1] == ends[-1] == length
+    assert kept_from[1:] == kept_to[:-1]
+    assert sizes.max() <= infer.TILE_PX and np.ptp(sizes) <= DIVISOR * len(sizes)
+    for near, far in ((starts, kept_from), (kept_to, ends)):
+        assert set(np.subtract(far, near)) <= {0, infer.OVERLAP_PX // 2}
+
+
 def test_a_large_photo_keeps_memory_bounded(weights: Weights, monkeypatch: pytest.MonkeyPatch) -> None:
     """Maps of a tile are dropped before the next: what is kept of 50 MP is less than 0.3 GB."""
     asked = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from importlib import resources
@@ -34,7 +35,7 @@ from trichoscan.segment.verifier import Verifier, look_again
 DEFAULT_WEIGHTS = "follicle-v3"
 VERIFIER_PREFIX = "verifier."
 """Of the verifier's tensors in model.safetensors."""
-TILE_PX, OVERLAP_PX = 1536, 256
+TILE_PX, OVERLAP_PX = 1344, 256
 """Tiles at the working scale: a photo of 7 x 7 mm is one tile; half of the overlap, 0.7 mm, is as far as
 the network looks."""
 WORKING_LIMITS_UM_PER_PX = (1.5, 14.0)
@@ -254,17 +255,14 @@ def resampled(pixels: NDArray[np.uint8], zoom: float) -> NDArray[np.uint8]:
 
 
 def _spans(length: int) -> Iterator[tuple[int, int, int, int]]:
-    """Tiles along one side: start and end of the tile, start and end of the part of it that is kept."""
-    if length <= TILE_PX:
-        yield 0, length, 0, length
-        return
-    stride, margin = TILE_PX - OVERLAP_PX, OVERLAP_PX // 2
-    starts = [*range(0, length - TILE_PX, stride), (length - TILE_PX) // DIVISOR * DIVISOR]
-    for i, start in enumerate(starts):
-        end = length if start == starts[-1] else start + TILE_PX
-        keep_from = 0 if i == 0 else starts[i] + margin
-        keep_to = length if i == len(starts) - 1 else starts[i + 1] + margin
-        yield start, end, keep_from, keep_to
+    """Tiles of one size along one side: start and end of each, start and end of the part that is kept."""
+    count = max(1, math.ceil((length - OVERLAP_PX) / (TILE_PX - OVERLAP_PX)))
+    stride = DIVISOR * math.ceil((length - OVERLAP_PX) / count / DIVISOR)
+    for i in range(count):
+        first, last, start = i == 0, i == count - 1, i * stride
+        end = length if last else start + stride + OVERLAP_PX
+        margin = OVERLAP_PX // 2
+        yield start, end, start if first else start + margin, end if last else end - margin
 
 
 def _run(
@@ -318,8 +316,8 @@ def run_tile(
     rgb = torch.from_numpy(padded.transpose(2, 0, 1)[None]).to(device, torch.float32) / 255
     maps = network(rgb.contiguous(memory_format=torch.channels_last))
     for name in ("root", "tip", "shaft"):
-        maps[name] = torch.sigmoid(maps[name])
-    maps["reach"] = maps["reach"] * REACH_UNIT_CELLS
+        maps[name].sigmoid_()
+    maps["reach"].mul_(REACH_UNIT_CELLS)
     h, w = -(-height // CELL_PX), -(-width // CELL_PX)
     return {name: value[0, :, :h, :w].float().cpu().numpy() for name, value in maps.items()}
 

@@ -54,7 +54,8 @@ class Residual(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, width, h, w) to the same shape."""
         y = F.relu(self.first_norm(self.first(x)), inplace=True)
-        return F.relu(x + self.second_norm(self.second(y)), inplace=True)
+        y = self.second_norm(self.second(y))
+        return F.relu(y.add_(x), inplace=True)
 
 
 class HairNet(nn.Module):
@@ -116,9 +117,10 @@ class HairNet(nn.Module):
         for i, encoder in enumerate(self.encoders):
             x = encoder(x if i == 0 else self.downs[i - 1](x))
             skips.append(x)
-        for i in reversed(range(len(self.decoders))):
-            up = F.interpolate(self.ups[i](x), scale_factor=2.0, mode="bilinear", align_corners=False)
-            x = self.decoders[i](skips[i] + up)
+        skips.pop()
+        for up, decoder in zip(reversed(self.ups), reversed(self.decoders), strict=True):
+            x = F.interpolate(up(x), scale_factor=2.0, mode="bilinear", align_corners=False)
+            x = decoder(x.add_(skips.pop()))
         return dict(zip(CHANNELS, self.head(x).split(list(CHANNELS.values()), dim=1), strict=True))
 
 
