@@ -4,7 +4,7 @@ Run: python benchmarks/accuracy.py [--fdu ../shared/data/fdu] [--photos 60] [--p
 
 Real photos are those that the weights' config.json lists as held out. Phantoms are drawn from seeds that
 training does not reach. With the default numbers the figures go to benchmarks/accuracy.json and the tables
-into README.md; with fewer they are printed only.
+into README.md and docs/how-well.md; with fewer they are printed only.
 """
 
 from __future__ import annotations
@@ -12,13 +12,16 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from tables import into_page
+from tables import into_page, markdown
 
 from trichoscan.learn.evaluate import evaluate
+from trichoscan.learn.slices import SLICES
 from trichoscan.phantom.write import write_phantoms
 from trichoscan.segment.infer import load_weights
 from trichoscan.study.batch import analyze_folder
@@ -26,8 +29,11 @@ from trichoscan.study.batch import analyze_folder
 ROOT = Path(__file__).resolve().parents[1]
 FIGURES = ROOT / "benchmarks" / "accuracy.json"
 README = ROOT / "README.md"
+PAGE = ROOT / "docs" / "how-well.md"
 PHOTOS, PHANTOMS = 60, 40
 DIGITS = 4
+FEWEST = 20
+"""Fewer hairs say nothing of their kind."""
 PHANTOM_SEED = 20_260
 STYLES = ("plain", "clipped", "long", "thin", "light", "dark_skin", "wide", "bare")
 ROWS = {
@@ -91,24 +97,77 @@ def phantoms(style: str, number: int, folder: Path) -> dict[str, float | None]:
     return figures | {"crossing_f1": crossing_f1(folder / "results")}
 
 
-def measure(fdu: Path | None, photos: int, number: int) -> dict[str, dict[str, float | None]]:
-    """Figures by kind of photo; phantoms count a fifth of `number` for each style but plain."""
+def measure(fdu: Path | None, photos: int, number: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Figures by kind of photo, and slices of the real and of the hard drawn hairs.
+
+    Phantoms count a fifth of `number` for each style but plain.
+    """
     figures = {}
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
         if fdu is not None:
-            figures["real, clipped"] = real_photos(fdu, photos, Path(folder) / "real")
+            figures["real, clipped"] = real_photos(fdu, photos, folder / "real")
         for style in STYLES:
             some = number if style == "plain" else max(number // 5, 1)
-            figures[f"phantom, {style.replace('_', ' ')}"] = phantoms(style, some, Path(folder) / style)
-    return figures
+            figures[f"phantom, {style.replace('_', ' ')}"] = phantoms(style, some, folder / style)
+        hard = [folder / style / "results" for style in STYLES if style != "plain"]
+        slices = sliced({"real": [folder / "real"] if fdu is not None else [], "drawn": hard})
+    return figures, slices
 
 
-def rounded(figures: dict[str, dict[str, float | None]]) -> dict[str, dict[str, float | None]]:
-    """To `DIGITS` decimals: more would differ between machines and say nothing."""
-    return {
-        kind: {key: None if value is None else round(value, DIGITS) for key, value in values.items()}
-        for kind, values in figures.items()
+def sliced(results: Mapping[str, Sequence[Path]]) -> list[dict[str, Any]]:
+    """A row for each class of each slice: hairs, recall and precision of each side, of several runs."""
+    rows: list[dict[str, Any]] = []
+    tables = {
+        side: pd.concat([pd.read_csv(run / "evaluation_slices.csv") for run in runs] or [EMPTY])
+        .groupby(["slice", "class"])[["true_hairs", "hits", "found_hairs", "right"]]
+        .sum()
+        for side, runs in results.items()
     }
+    for name, classes in SLICES.items():
+        for some in classes:
+            row: dict[str, Any] = {"slice": name, "class": some}
+            for side, table in tables.items():
+                if (name, some) in table.index:
+                    true, hits, found, right = (int(value) for value in table.loc[(name, some)])
+                    row |= {f"{side}_hairs": true, f"{side}_recall": hits / true if true else None}
+                    row |= {f"{side}_precision": right / found if found else None}
+            rows += [row] if len(row) > 2 else []
+    return rows
+
+
+EMPTY = pd.DataFrame(columns=["slice", "class", "true_hairs", "hits", "found_hairs", "right"])
+SIDES = {"real": "real", "drawn": "phantoms"}
+
+
+def slice_table(slices: Sequence[Mapping[str, Any]]) -> str:
+    """Markdown table of `sliced`; classes of fewer than `FEWEST` true hairs on either side are left out."""
+    head = ["slice", "class"]
+    for title in SIDES.values():
+        head += [f"{title}: hairs", "recall", "precision"]
+    rows, last = [], ""
+    for row in slices:
+        counts = {side: row.get(f"{side}_hairs", 0) for side in SIDES}
+        if max(counts.values()) < FEWEST:
+            continue
+        cells = ["" if row["slice"] == last else row["slice"], row["class"]]
+        for side, count in counts.items():
+            shares = [row.get(f"{side}_{what}") for what in ("recall", "precision")]
+            enough = count >= FEWEST
+            cells += [str(count) if enough else ""]
+            cells += ["" if share is None or not enough else f"{share:.2f}" for share in shares]
+        rows.append(cells)
+        last = row["slice"]
+    return markdown(head, rows)
+
+
+def rounded(value: Any) -> Any:
+    """The same to `DIGITS` decimals: more would differ between machines and say nothing."""
+    if isinstance(value, dict):
+        return {name: rounded(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [rounded(one) for one in value]
+    return round(value, DIGITS) if isinstance(value, float) else value
 
 
 def table(figures: dict[str, dict[str, float | None]]) -> str:
@@ -123,10 +182,16 @@ def table(figures: dict[str, dict[str, float | None]]) -> str:
     return "\n".join(lines)
 
 
-def into_readme(readme: str, record: dict[str, object]) -> str:
+def into_readme(readme: str, record: dict[str, Any]) -> str:
     """The README with the tables of `record` between its marks."""
     said = f"Weights {record['weights']}; made by `python benchmarks/accuracy.py`."
-    return into_page(readme, "accuracy", f"{table(record['figures'])}\n\n{said}")  # type: ignore[arg-type]
+    return into_page(readme, "accuracy", f"{table(record['figures'])}\n\n{said}")
+
+
+def into_how_well(page: str, record: dict[str, Any]) -> str:
+    """The page with the slices of `record` between its marks."""
+    said = f"Weights {record['weights']}; made by `python benchmarks/accuracy.py`."
+    return into_page(page, "slices", f"{slice_table(record['slices'])}\n\n{said}")
 
 
 def main() -> None:
@@ -137,12 +202,13 @@ def main() -> None:
     parser.add_argument("--phantoms", type=int, default=PHANTOMS)
     options = parser.parse_args()
     fdu = options.fdu if (options.fdu / "truth").is_dir() else None
-    figures = rounded(measure(fdu, options.photos, options.phantoms))
-    print(table(figures))
+    figures, slices = rounded(measure(fdu, options.photos, options.phantoms))
+    print(f"{table(figures)}\n\n{slice_table(slices)}")
     if fdu is not None and (options.photos, options.phantoms) == (PHOTOS, PHANTOMS):
-        record = {"weights": load_weights().label, "figures": figures}
+        record = {"weights": load_weights().label, "figures": figures, "slices": slices}
         FIGURES.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
         README.write_text(into_readme(README.read_text(encoding="utf-8"), record), encoding="utf-8")
+        PAGE.write_text(into_how_well(PAGE.read_text(encoding="utf-8"), record), encoding="utf-8")
 
 
 if __name__ == "__main__":

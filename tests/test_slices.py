@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from skimage.color import rgb2lab
 from test_evaluate import HairVector, grid_of_hairs, judge, write_results, write_truth
 from typer.testing import CliRunner
 
@@ -19,7 +20,7 @@ from trichoscan.cli import app
 from trichoscan.learn.calibration import calibration_bins, calibration_error
 from trichoscan.learn.evaluate import evaluate, judge_all, truth_files
 from trichoscan.learn.slices import SLICES, hair_rows
-from trichoscan.learn.traits import light_against_skin, neighbourhood
+from trichoscan.learn.traits import light_against_skin, neighbourhood, skin_ita_deg
 from trichoscan.learn.worst import errors_of
 from trichoscan.records import TrichoscanError
 from trichoscan.report.error_sheet import FOUND, PANEL_PX, TRUE, ErrorPicture, cut_square, draw_error_sheet
@@ -122,6 +123,7 @@ def test_light_hair_is_told_where_the_photo_is_at_hand(tmp_path: Path) -> None:
     )
     assert (black["true_hairs"], black["recall"]) == ("36", "1.0")
     assert (light["true_hairs"], light["recall"]) == ("12", "0.5")
+    assert sum(int(row["true_hairs"]) for key, row in rows.items() if key[0] == "skin as photographed") == 48
 
 
 @settings(max_examples=25, deadline=None)
@@ -136,6 +138,21 @@ def test_the_light_of_a_hair_is_read_whatever_its_way(
     (share,) = light_against_skin(pixels, (drawn,), UM_PER_PX)
     linear = [((v / 255 + 0.055) / 1.055) ** 2.4 for v in (tone, skin)]
     assert share == pytest.approx(linear[0] / linear[1], rel=0.12, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("rgb", "ita_deg"),
+    [((236, 206, 185), 67), ((190, 150, 120), 34), ((120, 80, 60), -34), ((60, 40, 30), -73)],
+)
+def test_skin_is_classed_by_its_typology_angle_whatever_hair_covers_it(rgb: tuple, ita_deg: float) -> None:
+    pixels = np.full((600, 800, 3), rgb, np.uint8)
+    bare = skin_ita_deg(pixels, UM_PER_PX)
+    lightness, _, yellow = rgb2lab(np.array([[rgb]]) / 255)[0, 0]
+    assert bare == pytest.approx(np.degrees(np.arctan2(lightness - 50, yellow)), abs=0.5)
+    assert bare == pytest.approx(ita_deg, abs=5)
+    for x in range(20, 800, 60):
+        cv2.line(pixels, (x, 0), (x + 40, 600), (20, 15, 10), 14)
+    assert skin_ita_deg(pixels, UM_PER_PX) == pytest.approx(bare, abs=1)
 
 
 def test_the_light_of_a_bundle_is_not_taken_for_skin() -> None:

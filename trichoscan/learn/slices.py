@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from trichoscan.learn.hair_sets import HairSet
-from trichoscan.learn.traits import light_against_skin, neighbourhood
+from trichoscan.learn.traits import light_against_skin, neighbourhood, skin_ita_deg
 from trichoscan.learn.verdict import Verdict, unit_sizes
 
 THIN_BELOW_UM = 40.0
@@ -31,6 +31,15 @@ LIGHTS = {
 }
 """Upper bounds of light as a share of the skin's, both linear. A shaft thinner than the blur comes out paler
 than it is, which is how it is seen."""
+SKINS = {
+    "dark: ITA below -30": -30.0,
+    "brown: ITA -30 to 10": 10.0,
+    "tan: ITA 10-28": 28.0,
+    "intermediate: ITA 28-41": 41.0,
+    "light: ITA above 41": np.inf,
+}
+"""Upper bounds of the individual typology angle, deg; see `traits.skin_ita_deg`. "Light" are here two classes
+of its authors, light and very light."""
 BLURS = {
     "over 6 px (focus below 0.25)": 0.25,
     "3-6 px (0.25-0.4)": 0.4,
@@ -51,6 +60,7 @@ SLICES: dict[str, tuple[str, ...]] = {
     "thickness": THICKNESSES,
     "neighbours": NEIGHBOURHOODS,
     "light against skin": tuple(LIGHTS),
+    "skin as photographed": tuple(SKINS),
     "edge blur of the photo": tuple(BLURS),
     "scale": tuple(SCALES),
 }
@@ -75,7 +85,7 @@ def hair_rows(verdict: Verdict, pixels: NDArray[np.uint8] | None) -> pd.DataFram
     ----------
     verdict : Verdict
     pixels : (H, W, 3) uint8 or None
-        The photo; None where it is not at hand, and then light is no slice.
+        The photo; None where it is not at hand, and then light and skin are no slices.
 
     Returns
     -------
@@ -100,8 +110,9 @@ def hair_rows(verdict: Verdict, pixels: NDArray[np.uint8] | None) -> pd.DataFram
 def _classes(
     hairs: HairSet, verdict: Verdict, pixels: NDArray[np.uint8] | None, *, measured: bool
 ) -> pd.DataFrame:
-    share = np.full(len(hairs), np.nan)
+    share, skin_deg = np.full(len(hairs), np.nan), np.nan
     if pixels is not None:
+        skin_deg = skin_ita_deg(pixels, verdict.um_per_px)
         share = light_against_skin(pixels, hairs.paths_px, verdict.um_per_px)
     thin = hairs.diameter_um < THIN_BELOW_UM if measured else hairs.thin
     unknown = np.isnan(hairs.diameter_um) & measured
@@ -111,6 +122,7 @@ def _classes(
         "thickness": np.array(THICKNESSES)[np.where(unknown, 2, np.where(thin, 0, 1))],
         "neighbours": neighbourhood(hairs.paths_px, verdict.um_per_px),
         "light against skin": _class_of(share, LIGHTS),
+        "skin as photographed": _class_of(np.full(len(hairs), skin_deg), SKINS),
         "edge blur of the photo": _class_of(np.full(len(hairs), verdict.focus), BLURS),
         "scale": _class_of(np.full(len(hairs), verdict.um_per_px), SCALES),
     }
