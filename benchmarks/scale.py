@@ -84,7 +84,7 @@ def timed(photos: Path, out: Path, *more: str, workers: int = 1, core: int | Non
             if not early and len(done_times(out)) >= EARLY:
                 early = dict(peaks)
             time.sleep(0.2)
-        if run.returncode:
+        if run.returncode not in (0, REFUSED_SOME):
             raise SystemExit(f"analyze ended with code {run.returncode}")
     growth_mb = max((peaks[process] - peak for process, peak in early.items()), default=0.0)
     main_mb = peaks.pop(run.pid)
@@ -92,6 +92,8 @@ def timed(photos: Path, out: Path, *more: str, workers: int = 1, core: int | Non
     return Run(steady_rate(done_times(out), workers), main_mb, worker_mb, growth_mb)
 
 
+REFUSED_SOME = 1
+"""Exit code where a photo was refused, as one of few px now and then is."""
 EARLY = 500
 """Photos after which memory is compared with that at the end."""
 
