@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
+from trichoscan.photo import scale_bar
 from trichoscan.photo.calibrate import calibrate, find_scale_bar
 from trichoscan.photo.read import read_photo
 from trichoscan.records import Photo, TrichoscanError
@@ -136,3 +137,10 @@ def test_real_photos(name, stands):
     assert (bar is not None) == stands
     if bar is not None:
         assert bar.um_per_px == pytest.approx(5.556, abs=0.03)
+
+
+def test_a_line_that_fades_away_has_no_end() -> None:
+    line, skin = np.full(60, 3.0), np.full(60, -3.0)
+    assert scale_bar._end(np.concatenate([line, skin]), 30, 1) == (59, 59)
+    assert scale_bar._end(np.concatenate([line, np.full(200, -0.5)]), 30, 1) is None
+    assert scale_bar._end(line, 30, 1) is None

@@ -197,7 +197,8 @@ def _evidence(ink: Floats, beside: Floats, level: float) -> Floats:
 
 
 def _end(drawn: Floats, start: int, step: int) -> tuple[int, int] | None:
-    """Last column that is surely the line's, and the last that may be; None where the photo ends first."""
+    """Last column that is surely the line's, and the last that may be; None where the photo ends first, or
+    the line fades away."""
     way = drawn[start::step]
     total = np.cumsum(way)
     peak = np.maximum.accumulate(total)
@@ -207,7 +208,7 @@ def _end(drawn: Floats, start: int, step: int) -> tuple[int, int] | None:
     total = total[: over[0]]
     inner = int(np.flatnonzero(total >= total.max() - 0.1)[0])
     after = np.flatnonzero(way[inner + 1 :] < -1.0)
-    return start + step * inner, start + step * (inner + int(after[0]))
+    return (start + step * inner, start + step * (inner + int(after[0]))) if len(after) else None
 
 
 def _cut_off(beside: Floats, end: int, step: int, contrast: float) -> bool:
