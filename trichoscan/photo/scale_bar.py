@@ -197,8 +197,7 @@ def _evidence(ink: Floats, beside: Floats, level: float) -> Floats:
 
 
 def _end(drawn: Floats, start: int, step: int) -> tuple[int, int] | None:
-    """Last column that is surely the line's, and the last that may be; None where the photo ends first, or
-    the line fades away."""
+    """Last column that is surely the line's, and the last that may be; None where no end is seen."""
     way = drawn[start::step]
     total = np.cumsum(way)
     peak = np.maximum.accumulate(total)
