@@ -192,8 +192,8 @@ def time_review(results: Path) -> dict[str, float]:
     started = time.perf_counter()
     session = open_session(results, "Ann")
     listening = listen(0)
-    host = f"127.0.0.1:{listening.getsockname()[1]}"
-    app = make_app(session, "token", frozenset({host}))
+    port = listening.getsockname()[1]
+    app = make_app(session, "token", port)
     server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
@@ -209,7 +209,7 @@ def time_review(results: Path) -> dict[str, float]:
             for name in ("worklist s", "worklist again s"):
                 driver.get("about:blank")
                 before = time.perf_counter()
-                driver.get(f"http://{host}/?token=token")
+                driver.get(f"http://127.0.0.1:{port}/?token=token")
                 wait("#photos tbody tr")
                 driver.execute_async_script(PAINTED)
                 found[name] = time.perf_counter() - before

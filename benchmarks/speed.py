@@ -42,15 +42,16 @@ def whole_photo(out: Path) -> Callable[[Path], Job]:
     from trichoscan.segment.memory import keep_freed_memory
     from trichoscan.study import store
     from trichoscan.study.manifest import Entry
-    from trichoscan.study.one_photo import Settings, process_photo
+    from trichoscan.study.one_photo import Settings, Tools, measure_step, read_step, write_step
 
     keep_freed_memory()
-    weights, settings = load_weights(), Settings(um_per_px=UM_PER_PX)
+    tools = Tools(out, Settings(um_per_px=UM_PER_PX), load_weights(), "cpu")
     store.prepare(out, [])
 
     def prepare(path: Path) -> Job:
         def measure() -> int:
-            process_photo((Entry(path, path.name), path.stem), out, settings, weights, "cpu")
+            step = read_step((Entry(path, path.name), path.stem), tools)
+            write_step(measure_step(step, tools), tools)
             part = store.read_part(out, path.name)
             assert part is not None
             return len(part["hairs"])

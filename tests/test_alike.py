@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from trichoscan.records import CHANGE_FLAGS, Alignment, Analysis, Estimate, Hair, Quality
+from trichoscan.flags import CHANGE_FLAGS
+from trichoscan.records import Alignment, Analysis, Estimate, Hair, Quality
 from trichoscan.response.alike import unlike
 
 SHAPE = (300, 300)

@@ -7,22 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from trichoscan.flags import CHANGE_FLAGS
 from trichoscan.match.gain import overlooked as missed
 from trichoscan.match.pair import pair
 from trichoscan.match.rows import pairing_row
 from trichoscan.measure.density import count_hairs
 from trichoscan.measure.units import group_units
-from trichoscan.records import (
-    CHANGE_FLAGS,
-    Alignment,
-    Analysis,
-    Estimate,
-    Hair,
-    Match,
-    Pairing,
-    Quality,
-    TrichoscanError,
-)
+from trichoscan.records import Alignment, Analysis, Estimate, Hair, Match, Pairing, Quality, TrichoscanError
 from trichoscan.response import draws, fates, growth, models, plan, rule
 from trichoscan.response.change import MEASURES, quantify_change
 from trichoscan.response.events import overlooked

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 import trichoscan
 from trichoscan.cli import app
-from trichoscan.records import PHOTO_FLAGS
+from trichoscan.flags import PHOTO_FLAGS
 
 COMMANDS = ("analyze", "compare", "report", "plan", "evaluate", "phantom", "train")
 

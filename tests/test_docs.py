@@ -12,9 +12,9 @@ import typer
 
 import trichoscan
 from trichoscan.cli import app
+from trichoscan.flags import CHANGE_FLAGS, HAIR_FLAGS, PHOTO_FLAGS
 from trichoscan.measure import density, edges, lens, profiles, sections, thickness, units, visibility
 from trichoscan.photo import calibrate, quality, read, scale_bar
-from trichoscan.records import CHANGE_FLAGS, HAIR_FLAGS, PHOTO_FLAGS
 from trichoscan.response.cohort import COLUMNS as COHORT_COLUMNS
 from trichoscan.segment import infer
 from trichoscan.study.cohort import REVIEW_COHORT_COLUMNS

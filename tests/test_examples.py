@@ -15,7 +15,7 @@ import typer
 from typer.testing import CliRunner
 
 from trichoscan.cli import app
-from trichoscan.records import PHOTO_FLAGS
+from trichoscan.flags import PHOTO_FLAGS
 from trichoscan.segment.infer import DEFAULT_WEIGHTS
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -14,10 +14,17 @@ from hypothesis import strategies as st
 
 from trichoscan.learn import export
 from trichoscan.learn.dataset import random_crop, read_annotated
+from trichoscan.learn.gain import compare_rows
 from trichoscan.learn.hair_sets import read_truth
 from trichoscan.learn.pairing import pair_hairs
-from trichoscan.learn.review import compare_rows, learn_from_review
-from trichoscan.learn.signed import FEWEST_SUBJECTS, gather_signed, split_by_subject
+from trichoscan.learn.review import learn_from_review
+from trichoscan.learn.signed import (
+    FEWEST_JUDGES,
+    FEWEST_SUBJECTS,
+    FEWEST_TO_TELL,
+    gather_signed,
+    split_by_subject,
+)
 from trichoscan.phantom.draw import draw_phantom
 from trichoscan.phantom.write import manifest_row, write_manifest, write_phantom
 from trichoscan.records import TrichoscanError
@@ -38,6 +45,13 @@ def test_no_subject_is_on_two_sides(subject_of: dict[str, str]) -> None:
         assert all(split.values())
 
 
+def test_enough_subjects_are_held_out_to_tell_a_gain_from_chance() -> None:
+    for n in range(FEWEST_SUBJECTS, 60):
+        held_out = len(split_by_subject({f"p{k}": f"S{k}" for k in range(n)})["held_out"])
+        assert (held_out >= FEWEST_JUDGES) == (n >= FEWEST_TO_TELL)
+        assert held_out < n / 2
+
+
 SUBJECTS_OF_ROWS = [f"S{k}" for k in range(8)]
 BEFORE = np.array([[40, 38, 30]] * 8)
 
@@ -51,6 +65,14 @@ def test_a_gain_on_every_subject_is_better_and_a_loss_is_not() -> None:
     after = BEFORE + np.array([0, 1, 4])
     assert compare_rows(Path("w"), BEFORE, after, SUBJECTS_OF_ROWS).better
     assert not compare_rows(Path("w"), after, BEFORE, SUBJECTS_OF_ROWS).better
+
+
+def test_a_gain_on_few_subjects_is_not_told_from_chance() -> None:
+    few = FEWEST_JUDGES - 1
+    after = BEFORE + np.array([0, 1, 4])
+    outcome = compare_rows(Path("w"), BEFORE[:few], after[:few], SUBJECTS_OF_ROWS[:few])
+    assert outcome.share_better == 1 and not outcome.better
+    assert f"at least {FEWEST_TO_TELL} subjects" in outcome.why
 
 
 def test_a_gain_on_one_subject_alone_may_be_chance() -> None:

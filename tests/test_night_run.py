@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import ctypes
+import errno
 import json
 import os
 import shutil
@@ -168,6 +169,21 @@ def test_a_dead_run_holds_nothing(tmp_path: Path) -> None:
         assert read_holder(tmp_path)["process"] == os.getpid()
 
 
+def test_a_folder_without_locks_is_held_by_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fcntl = pytest.importorskip("fcntl", reason="locks of another kind")
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with held(tmp_path):
+        with pytest.raises(TrichoscanError, match=r"if it is dead, delete .*lock\.held"), held(tmp_path):
+            pass
+        assert read_holder(tmp_path)["process"] == os.getpid()
+    with held(tmp_path):
+        pass
+
+
 @pytest.mark.skipif(os.name == "nt", reason="sends SIGTERM")
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_sigterm_ends_a_run_cleanly_and_the_next_goes_on(clinic: Path, tmp_path: Path, workers: str) -> None:
@@ -284,6 +300,45 @@ def test_a_photo_that_vanishes_has_a_row_and_the_run_goes_on(
         (photos / f"photo_0{number}.jpg").unlink()
     assert analyze_folder([photos], out, um_per_px=5.5).kept == 2
     assert same(out, reference)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_folder_of_photos_that_vanishes_ends_the_run(
+    photos: Path, tmp_path: Path, reference: dict[str, str], workers: int
+) -> None:
+    for number in range(3, 13):
+        shutil.copy(photos / "photo_0.jpg", photos / f"photo_0{number}.jpg")
+
+    def take_away(*_: object) -> None:
+        if photos.is_dir():
+            photos.rename(tmp_path / "away")
+
+    out = tmp_path / "out"
+    with pytest.raises(TrichoscanError, match="no photo is there any more; what is done is kept"):
+        analyze_folder([photos], out, um_per_px=5.5, workers=workers, on_progress=take_away)
+    assert events_of(out)[-1] == "run_failed" and "photo_failed" not in events_of(out)
+    (tmp_path / "away").rename(photos)
+    for number in range(3, 13):
+        (photos / f"photo_0{number}.jpg").unlink()
+    assert analyze_folder([photos], out, um_per_px=5.5).ok == 3
+    assert same(out, reference)
+
+
+def test_no_network_is_touched_and_nothing_is_unpickled(photos: Path, tmp_path: Path) -> None:
+    told = (
+        "import sys\n"
+        "def hook(event, args):\n"
+        "    if event in ('socket.__new__', 'socket.getaddrinfo', 'pickle.find_class'):\n"
+        "        sys.stderr.write(f'{event} {args}\\n')\n"
+        "sys.addaudithook(hook)\n"
+    )
+    run = command(photos, tmp_path / "out")
+    run[2] = told + run[2]
+    done = subprocess.run(run, capture_output=True, text=True, check=False)
+    assert (done.returncode, [line for line in done.stderr.splitlines() if "trichoscan: " not in line]) == (
+        0,
+        [],
+    )
 
 
 def test_only_what_depends_on_a_change_is_done_again(study: Path, measured: Path, tmp_path: Path) -> None:

@@ -16,8 +16,9 @@ import pytest
 from typer.testing import CliRunner
 
 from trichoscan.cli import app
+from trichoscan.flags import CHANGE_FLAGS, PHOTO_FLAGS
 from trichoscan.photo.read import read_photo
-from trichoscan.records import CHANGE_FLAGS, PHOTO_FLAGS, Alignment, Response, ScaleSource, TrichoscanError
+from trichoscan.records import Alignment, Response, ScaleSource, TrichoscanError
 from trichoscan.report import page
 from trichoscan.report.attention import concerns_of, worst
 from trichoscan.report.layers import COLOURS
@@ -25,6 +26,7 @@ from trichoscan.report.pair_view import fates_of, framed_paths
 from trichoscan.report.pdf import to_pdf
 from trichoscan.report.picture import decode, encode, followup_map, shrink, warp
 from trichoscan.report.results import Results, plain, read_alignment, reviewed
+from trichoscan.report.study_view import courses_of, sites_of, view_cohort
 from trichoscan.report.words import MEASURES, PAIR_ADVICE, PHOTO_ADVICE, RESPONSES, SCALE_SOURCES, SEVERITIES
 from trichoscan.response.cohort import COHORT_MEASURES
 from trichoscan.study.columns import text_cell
@@ -371,6 +373,28 @@ def only(read: Results, match: dict[str, str]) -> Results:
     )
 
 
+def test_a_phototrichogram_is_no_course_and_no_line_of_the_study(results: Path) -> None:
+    """Visits days apart are judged by growth alone, and stand in no cohort."""
+    kept = read_results(results)
+    (pair,) = [row for row in kept.pairs if row["status"] == "ok"]
+    twins = [{**pair, "subject": name} for name in (pair["subject"], "other")]
+    images = [
+        {**row, "subject": twin["subject"], "image": f"{twin['subject']}/{row['image']}"}
+        for twin in twins
+        for row in kept.images
+        if row["image"] in (pair["baseline_image"], pair["followup_image"])
+    ]
+    for flags, lines in (("", 2), ("too_soon", 0)):
+        pairs = [
+            {**twin, "followup_image": f"{twin['subject']}/{twin['followup_image']}", "flags": flags}
+            for twin in twins
+        ]
+        sites = sites_of(images, pairs)
+        cohort = view_cohort(sites, [], {})
+        assert sum(bool(courses_of(site, {})) for site in sites) == lines
+        assert (cohort is None) == (lines == 0)
+
+
 def test_what_a_review_says_stands_beside_what_was_measured(results: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     shutil.copytree(results, out)
@@ -404,6 +428,27 @@ def test_what_a_review_says_stands_beside_what_was_measured(results: Path, tmp_p
 def test_cells_are_read_as_they_were_written() -> None:
     for text in ("=1+1", "+x", "-x", "@x", "plain", "'quoted", "o'clock", "\tx"):
         assert plain(text_cell(text)) == text
+
+
+def test_rows_of_a_photo_are_found_wherever_they_stand(results: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(results, out)
+    before = read_results(out)
+    with (out / "hairs.csv").open(encoding="utf-8", newline="") as opened:
+        header, *rows = csv.reader(opened)
+    at = header.index("image")
+    names = sorted({row[at] for row in rows})
+    odd = 'one\nof "two", lines.jpg'
+    for row in rows:
+        row[at] = odd if row[at] == names[0] else row[at]
+    with (out / "hairs.csv").open("w", encoding="utf-8", newline="") as opened:
+        csv.writer(opened).writerows([header, *rows[::2], *rows[1::2]])
+    after = read_results(out)
+    for name in names:
+        found = [dict(row) for row in after.hairs_of(odd if name == names[0] else name)]
+        wanted = [{**row, "image": odd if name == names[0] else name} for row in before.hairs_of(name)]
+        assert sorted(found, key=lambda row: int(row["hair_id"])) == wanted and len(found) > 3
+    assert after.hairs_of("no such photo") == []
 
 
 def test_the_command_makes_it_anew(results: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from trichoscan.cli import app
 from trichoscan.records import Analysis, Hair
-from trichoscan.study.batch import analyze_folder
+from trichoscan.study.batch import Outcome, analyze_folder
 from trichoscan.study.columns import HAIR_COLUMNS, MATCH_COLUMNS, PAIR_COLUMNS
 from trichoscan.study.kept import load_analysis, save_analysis
 from trichoscan.study.manifest import Entry
@@ -187,6 +187,27 @@ def test_a_photo_that_fails_leaves_its_pair_failed(study: Path, results: Path, t
     failed = rows(out, "pairs.csv")[0]
     assert failed["status"] == "failed"
     assert failed["error"] == "the follow-up photo S1_vertex_week24.jpg could not be measured"
+
+
+def test_a_photo_that_changes_before_it_is_compared_leaves_its_pair_failed(
+    study: Path, tmp_path: Path
+) -> None:
+    photos, out = tmp_path / "photos", tmp_path / "out"
+    shutil.copytree(study / "images", photos)
+    seen: list[Outcome] = []
+
+    def change(outcome: Outcome, of: int) -> None:
+        seen.append(outcome)
+        if len(seen) == of:
+            with (photos / "S1_vertex_baseline.jpg").open("ab") as file:
+                file.write(b"more")
+
+    summary = analyze_folder([photos], out, on_progress=change)
+    assert {pair.status for pair in summary.pairs if pair.pair_id.startswith("S1")} == {"failed"}
+    (error,) = {row["error"] for row in rows(out, "pairs.csv") if row["subject"] == "S1"}
+    assert error.startswith("S1_vertex_baseline.jpg: changed since it was measured: ")
+    again = analyze_folder([photos], out)
+    assert (again.kept, {pair.status for pair in again.pairs if "S1" in pair.pair_id}) == (3, {"ok"})
 
 
 def test_an_analysis_is_kept_to_the_last_bit(results: Path, tmp_path: Path) -> None:

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from trichoscan.flags import HAIR_FLAGS, PHOTO_FLAGS
 from trichoscan.phantom.draw import draw_phantom
 from trichoscan.pipeline import analyze, hopeless
-from trichoscan.records import HAIR_FLAGS, PHOTO_FLAGS, Analysis, Photo, TargetArea, TrichoscanError
+from trichoscan.records import Analysis, Photo, TargetArea, TrichoscanError
 from trichoscan.segment.infer import Weights
 
 UM_PER_PX = 5.5

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from trichoscan.cli import app
 from trichoscan.records import TrichoscanError
 from trichoscan.study.manifest import Entry, list_entries
-from trichoscan.study.pseudonym import code_of, make_key, pseudonymize, read_key
+from trichoscan.study.pseudonym import code_of, hide_names, make_key, pseudonymize, read_key
 from trichoscan.study.visits import find_pairs
 
 KEY = b"k" * 32
@@ -151,9 +151,16 @@ def test_results_of_a_run_hold_no_name_of_manifest_file_or_header(
         analyze_folder([photos], out, pseudonymize=out / "study.key")
 
 
-def test_results_with_names_are_not_mixed_with_codes(clinic: Path, tmp_path: Path) -> None:
-    from trichoscan.study.pseudonym import hide_names
+def test_a_pattern_that_holds_a_name_is_coded(tmp_path: Path) -> None:
+    (tmp_path / "study.key").write_bytes(KEY)
+    asked = {"pattern": "Zorka-{site}"}
+    _, _, told = hide_names(entries(), [], asked, tmp_path / "study.key", tmp_path / "results")
+    assert told["pattern"] == code_of(KEY, "pattern", "Zorka-{site}")
+    _, _, told = hide_names(entries(), [], {"pattern": None}, tmp_path / "study.key", tmp_path / "results")
+    assert told["pattern"] is None
 
+
+def test_results_with_names_are_not_mixed_with_codes(clinic: Path, tmp_path: Path) -> None:
     (tmp_path / "results").mkdir()
     (tmp_path / "results" / "run.json").write_text('{"parameters": {"pattern": null}}')
     (tmp_path / "study.key").write_bytes(KEY)

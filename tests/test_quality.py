@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from trichoscan.flags import PHOTO_FLAGS
 from trichoscan.photo.quality import assess, erythema_index, refusal
 from trichoscan.photo.sharpness import sharpness_of
-from trichoscan.records import PHOTO_FLAGS, Photo
+from trichoscan.records import Photo
 
 
 def scalp(height=480, width=640, seed=0, tone=(190, 150, 130)):

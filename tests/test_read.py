@@ -158,6 +158,7 @@ def test_first_page_of_many(reading):
         ({"ome": True, "metadata": {"PhysicalSizeX": 5.5, "PhysicalSizeY": 5.5}}, 5.5),
         ({"ome": True, "metadata": {"PhysicalSizeX": 0.0055, "PhysicalSizeY": 0.0055,
           "PhysicalSizeXUnit": "mm", "PhysicalSizeYUnit": "mm"}}, 5.5),
+        ({"ome": True, "resolution": (1805.0, 1805.0), "resolutionunit": "centimeter"}, 10000 / 1805),
     ],
 )  # fmt: skip
 def test_scale_of_a_tiff(reading, options, um_per_px):
@@ -170,6 +171,11 @@ def test_scale_of_a_tiff(reading, options, um_per_px):
 def test_print_resolutions_say_nothing(reading, dpi):
     photo = reading(tiff_bytes(scene(), resolution=(dpi, dpi), resolutionunit="inch", photometric="rgb"))
     assert (photo.um_per_px, photo.um_per_px_source, photo.flags) == (None, "none", ())
+
+
+def test_a_print_resolution_that_imagej_took_over_says_nothing(reading):
+    data = tiff_bytes(scene()[..., 0], resolution=(600, 600), imagej=True, metadata={"unit": "inch"})
+    assert (reading(data).um_per_px, reading(data).flags) == (None, ())
 
 
 @pytest.mark.parametrize("resolution", [(173, 173), (90000, 90000), (4500, 2000)])

@@ -17,7 +17,7 @@ import httpx
 import uvicorn
 
 from trichoscan.records import TrichoscanError
-from trichoscan.review.server import COOKIE, listen, make_app
+from trichoscan.review.server import cookie_name, listen, make_app
 from trichoscan.review.session import Session, open_session
 from trichoscan.review.start import run_review
 from trichoscan.study.batch import analyze_folder
@@ -31,15 +31,16 @@ class Served:
 
     def __init__(self, session: Session) -> None:
         listening = listen(0)
-        self.host = f"127.0.0.1:{listening.getsockname()[1]}"
+        self.port = listening.getsockname()[1]
+        self.host = f"127.0.0.1:{self.port}"
         self.origin = f"http://{self.host}"
-        app = make_app(session, TOKEN, frozenset({self.host}))
+        app = make_app(session, TOKEN, self.port)
         self._server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [listening]})
         self._thread.start()
 
     def client(self, cookie: str | None = TOKEN) -> httpx.Client:
-        cookies = {} if cookie is None else {COOKIE: cookie}
+        cookies = {} if cookie is None else {cookie_name(self.port): cookie}
         return httpx.Client(
             base_url=self.origin,
             headers={"Origin": self.origin},
@@ -94,6 +95,18 @@ def test_without_the_token_nothing_is_shown(served: Served) -> None:
     assert "httponly" in cookie and "samesite=strict" in cookie
     assert bare.get("/").status_code == 200
     bare.close()
+
+
+def test_two_reviews_in_one_browser_do_not_shut_each_other_out(served: Served, session: Session) -> None:
+    """A browser sends a cookie to every port of a machine."""
+    other = Served(session)
+    with httpx.Client(trust_env=False, timeout=60) as browser:
+        for one in (served, other):
+            browser.get(f"{one.origin}/?token={TOKEN}")
+        for one in (served, other):
+            assert browser.get(f"{one.origin}/api/worklist").status_code == 200
+        assert len(browser.cookies) == 2
+    other.close()
 
 
 @pytest.mark.parametrize(

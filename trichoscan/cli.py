@@ -138,7 +138,7 @@ def compare(
 @app.command(epilog="Example: trichoscan report results --pdf")
 def report(
     results: Annotated[Path, typer.Argument(help="Folder that 'trichoscan analyze' wrote.")],
-    pdf: Annotated[bool, typer.Option("--pdf", help="Write report.pdf, too; needs trichoscan[pdf].")] = False,
+    pdf: Annotated[bool, typer.Option("--pdf", help="Write report.pdf, too; needs the extra pdf.")] = False,
     debug: DebugOption = False,
 ) -> None:
     """Make report.html anew from the tables in a folder of results, and a PDF of it."""

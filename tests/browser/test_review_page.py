@@ -318,7 +318,9 @@ def test_both_views_and_the_worklist_are_accessible(
     page.press("?")
     page.one("#sheet[open]")
     assert barriers(page.browser) == []
-    page.press(Keys.ESCAPE, "w")
+    page.press(Keys.ESCAPE)
+    page.wait(lambda: not page.all("#sheet[open]"))
+    page.press("w")
     page.one("#pairs a.open").click()
     page.one("#canvas-baseline[data-ready]")
     assert barriers(page.browser) == []

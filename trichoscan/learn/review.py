@@ -8,19 +8,17 @@ gain is more than chance over subjects.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors.torch import load_file
 
-from trichoscan.learn.dataset import AnnotatedPhoto, read_annotated
-from trichoscan.learn.operating import reported, try_photos
-from trichoscan.learn.signed import SignedPhotos, gather_signed
+from trichoscan.learn.dataset import read_annotated
+from trichoscan.learn.gain import DRAWS, SURE, Outcome, compare_rows, judge_photos
+from trichoscan.learn.signed import FEWEST_JUDGES, SignedPhotos, gather_signed
 from trichoscan.learn.train import TrainConfig, train
 from trichoscan.records import TrichoscanError
 from trichoscan.segment.infer import Weights, find_weights, load_weights, states_of
@@ -37,58 +35,6 @@ VERIFIER_EPOCHS, VERIFIER_PHANTOMS = 2, 60
 """The verifier goes on from the shipped one, on the same photos."""
 FEWEST_HAIRS = 200
 """Hairs on the validation photos that it takes to choose operating points anew."""
-DRAWS = 2000
-SURE = 0.95
-"""Share of draws of subjects in which the new weights must be better."""
-
-
-@dataclass(frozen=True)
-class Score:
-    """Hairs of the held-out photos, found with some weights.
-
-    Attributes
-    ----------
-    true, found, right : int
-    f1 : float
-    count_error_percent : float
-        Mean of the absolute error by photo, of photos with hair.
-    """
-
-    true: int
-    found: int
-    right: int
-    f1: float
-    count_error_percent: float
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a training from a review.
-
-    Attributes
-    ----------
-    folder : Path
-        The new weights.
-    better : bool
-        Whether they may be used.
-    before, after : Score
-        On the held-out photos.
-    share_better : float
-        Share of draws of held-out subjects, with replacement, in which F1 rose.
-    why : str
-        In one sentence.
-    """
-
-    folder: Path
-    better: bool
-    before: Score
-    after: Score
-    share_better: float
-    why: str
-
-
-Rows = NDArray[np.int64]
-"""(P, 3) true, found and right hairs of each held-out photo."""
 
 
 def learn_from_review(
@@ -132,37 +78,16 @@ def learn_from_review(
         Too little is signed off, or there is nothing to judge on.
     """
     signed = gather_signed(results, out / "photos", photos)
-    sides = ", ".join(f"{len(stems)} {side.replace('_', ' ')}" for side, stems in signed.split.items())
-    log(f"{sum(map(len, signed.split.values()))} photos signed off, {signed.hairs} hairs: {sides}")
-    for image in signed.without_scale:
-        log(f"{image}: signed off, but without a scale nothing can be learned from it")
-    start = find_weights()
-    first = load_weights(start)
+    _tell(signed, log)
+    first = load_weights()
     held_out = read_annotated(signed.folder, signed.split["held_out"])
     before = judge_photos(held_out, first, device)
     if not before[:, 0].sum():
         raise TrichoscanError(
             f"{results}: the photos held out have no hair: sign off photos of more subjects"
         )
-    settings: dict[str, Any] = {
-        "phantom_share": PHANTOM_SHARE,
-        "learning_rate": LEARNING_RATE,
-        "start_from": _checkpoint(start, out / "start.pt"),
-        "split": signed.split,
-        "verifier_epochs": VERIFIER_EPOCHS,
-        "verifier_phantoms": VERIFIER_PHANTOMS,
-    }
-    config = TrainConfig(
-        signed.folder,
-        out,
-        name=name,
-        steps=steps,
-        seed=seed,
-        device=device,
-        resume=resume,
-        **(settings | changes),
-    )
-    folder = train(config, log)
+    run: dict[str, Any] = {"name": name, "steps": steps, "seed": seed, "device": device, "resume": resume}
+    folder = train(TrainConfig(signed.folder, out, **(_settings(signed, out) | run | changes)), log)
     _mark(folder, {"usable": False} | _operating_points(folder, first))
     after = judge_photos(held_out, load_weights(folder, unproven=True), device)
     outcome = compare_rows(folder, before, after, [signed.subject_of[photo.name] for photo in held_out])
@@ -170,6 +95,25 @@ def learn_from_review(
     _write_report(folder, outcome, signed, first, steps)
     log(outcome.why)
     return outcome
+
+
+def _tell(signed: SignedPhotos, log: Callable[[str], None]) -> None:
+    sides = ", ".join(f"{len(stems)} {side.replace('_', ' ')}" for side, stems in signed.split.items())
+    log(f"{sum(map(len, signed.split.values()))} photos signed off, {signed.hairs} hairs: {sides}")
+    for image in signed.without_scale:
+        log(f"{image}: signed off, but without a scale nothing can be learned from it")
+
+
+def _settings(signed: SignedPhotos, out: Path) -> dict[str, Any]:
+    """Of `train.TrainConfig`: go on from the shipped weights, on the sides that subjects were put on."""
+    return {
+        "phantom_share": PHANTOM_SHARE,
+        "learning_rate": LEARNING_RATE,
+        "start_from": _checkpoint(find_weights(), out / "start.pt"),
+        "split": signed.split,
+        "verifier_epochs": VERIFIER_EPOCHS,
+        "verifier_phantoms": VERIFIER_PHANTOMS,
+    }
 
 
 def _checkpoint(weights: Path, path: Path) -> Path:
@@ -186,55 +130,6 @@ def _operating_points(folder: Path, first: Weights) -> dict[str, Any]:
     if config["validation"]["hairs"] >= FEWEST_HAIRS:
         return {}
     return {"thresholds": first.config["thresholds"], "count_cv": first.config["count_cv"]}
-
-
-def judge_photos(photos: Sequence[AnnotatedPhoto], weights: Weights, device: str) -> Rows:
-    """True, found and right hairs of each photo, at the weights' own operating point."""
-    thresholds = weights.config["thresholds"]
-    rows = []
-    for trial in try_photos(photos, weights, device):
-        kept = reported(trial, thresholds, thresholds["confidence"])
-        rows.append((trial.judged.true_count, len(kept), int(trial.judged.right[kept].sum())))
-    return np.array(rows, np.int64).reshape(-1, 3)
-
-
-def compare_rows(folder: Path, before: Rows, after: Rows, subjects: Sequence[str]) -> Outcome:
-    """Judge whether the gain of F1 is more than the chance of which subjects were held out.
-
-    Subjects are drawn with replacement, all of their photos with them.
-    """
-    names = sorted(set(subjects))
-    member = np.array([[subject == name for subject in subjects] for name in names], float)
-    drawn = np.random.default_rng(0).multinomial(len(names), np.full(len(names), 1 / len(names)), DRAWS)
-    weight = drawn @ member
-    gain = _f1(weight @ after) - _f1(weight @ before)
-    share = float(np.mean(gain > 0))
-    one, other = _score(before), _score(after)
-    better = other.f1 > one.f1 and share >= SURE and other.count_error_percent <= one.count_error_percent
-    figures = (
-        f"F1 {one.f1:.3f} before, {other.f1:.3f} after, on {len(subjects)} photos of {len(names)} subjects"
-    )
-    if better:
-        why = f"better: {figures}; the new weights may be used"
-    elif other.f1 <= one.f1:
-        why = f"not better: {figures}; the new weights are not marked usable"
-    elif share < SURE:
-        why = f"not surely better: {figures}, and that may be chance; the new weights are not marked usable"
-    else:
-        why = f"more hairs right, but counts farther off: {figures}; the new weights are not marked usable"
-    return Outcome(folder, better, one, other, share, why)
-
-
-def _f1(totals: NDArray[np.float64]) -> NDArray[np.float64]:
-    true, found, right = totals[..., 0], totals[..., 1], totals[..., 2]
-    return np.asarray(2 * right / np.maximum(true + found, 1), np.float64)
-
-
-def _score(rows: Rows) -> Score:
-    true, found, right = (int(total) for total in rows.sum(0))
-    some = rows[:, 0] > 0
-    error = np.abs(rows[some, 1] - rows[some, 0]) / rows[some, 0]
-    return Score(true, found, right, float(_f1(rows.sum(0).astype(float))), float(100 * error.mean()))
 
 
 def _figures(outcome: Outcome) -> dict[str, Any]:
@@ -271,7 +166,7 @@ counting area that was signed off:
 | count error % | {before[count_error_percent]:.1f} | {after[count_error_percent]:.1f} |
 
 F1 rose in {share:.0f} % of {draws} draws of the held-out subjects. Asked for are {sure:.0f} %, a higher F1 on
-all of them, and counts no farther off.
+all of them, counts no farther off, and at least {judges} subjects held out.
 
 The truth is what the reviewers signed. They began from hairs that the earlier weights had found, so the
 figures before flatter, if anything. What these photos do not show (other devices, other hair) was not
@@ -292,6 +187,7 @@ def _write_report(folder: Path, outcome: Outcome, signed: SignedPhotos, first: W
         share=100 * outcome.share_better,
         draws=DRAWS,
         sure=100 * SURE,
+        judges=FEWEST_JUDGES,
     )
     for name in ("review_training.md", "CARD.md"):
         with whole_file(folder / name) as temporary:

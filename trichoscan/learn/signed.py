@@ -22,6 +22,10 @@ HELD_OUT_SHARE, VALIDATION_SHARE = 0.25, 0.2
 """Of the subjects: the rest is trained on. At least one subject each."""
 FEWEST_SUBJECTS = 4
 """To train on two, to choose on one and to judge on one."""
+FEWEST_JUDGES = 5
+"""Subjects held out on whom a gain can be told from chance: that all five gain by chance has 0.5^5 = 3 %."""
+FEWEST_TO_TELL = 2 * (FEWEST_JUDGES + 1)
+"""Subjects from which so many are held out; see `split_by_subject`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +100,9 @@ def gather_signed(results: Path, folder: Path, photos: Path | None = None) -> Si
 
 
 def split_by_subject(subject_of: Mapping[str, str]) -> dict[str, list[str]]:
-    """Sides of the photos by the sha256 of their subject: the same subject is always on the same side.
+    """Sides of the photos by the sha256 of their subject: all photos of a subject are on one side.
+
+    A quarter of the subjects are held out; of few, up to `FEWEST_JUDGES`, but less than half.
 
     Parameters
     ----------
@@ -109,7 +115,7 @@ def split_by_subject(subject_of: Mapping[str, str]) -> dict[str, list[str]]:
         "held_out", "validation" and "train", each sorted.
     """
     order = sorted(set(subject_of.values()), key=lambda s: hashlib.sha256(s.encode()).hexdigest())
-    held_out = max(round(HELD_OUT_SHARE * len(order)), 1)
+    held_out = max(round(HELD_OUT_SHARE * len(order)), min(FEWEST_JUDGES, len(order) // 2 - 1), 1)
     validation = max(round(VALIDATION_SHARE * len(order)), 1)
     side_of = {
         subject: "held_out" if rank < held_out else "validation" if rank < held_out + validation else "train"

@@ -108,12 +108,12 @@ def _colours(page: tifffile.TiffPage, samples: NDArray[Any]) -> NDArray[np.uint8
 def _tiff_um_per_px(tiff: tifffile.TiffFile, page: tifffile.TiffPage) -> float | None:
     """Um per px stated in the file; None where it states nothing, NaN where it contradicts itself."""
     try:
-        if tiff.ome_metadata:
-            return _ome_um_per_px(tiff.ome_metadata)
+        if tiff.ome_metadata and (stated := _ome_um_per_px(tiff.ome_metadata)) is not None:
+            return stated
         across, down = (_rational(page, name) for name in ("XResolution", "YResolution"))
         unit = str((tiff.imagej_metadata or {}).get("unit", "")).replace("\\u00B5", "u")
         um = _UM_PER_UNIT.get(unit.strip().lower().replace("µ", "u").replace("μ", "u"))
-        printed = um is None
+        printed = um in (None, _UM_PER_UNIT["inch"])  # ImageJ takes over what a JPEG says of its printing
         if um is None:
             tag = page.tags.get("ResolutionUnit")
             um = {2: 25400.0, 3: 10000.0}.get(int(tag.value) if tag is not None else 2)

@@ -31,6 +31,8 @@ NAMED_BARS = 40
 """With more bars their names would run into one another."""
 KEY_STEP = 180.0
 ROW_PX = 24.0
+LABEL_PX = 330.0
+"""Right end of what names a row of a forest plot."""
 
 
 @dataclass(frozen=True)
@@ -42,14 +44,11 @@ class Line:
     name, arm : str
     points : tuple of Point
         By days.
-    response : str
-        At the last of them.
     """
 
     name: str
     arm: str
     points: tuple[Point, ...]
-    response: str = ""
 
 
 @dataclass(frozen=True)
@@ -130,13 +129,14 @@ def waterfall(lines: Sequence[Line], arms: Sequence[str], unit: str) -> Markup:
     told = "; ".join(f"{line.name} {signed(p.value)}" for line, p in zip(ordered, last, strict=True))
     return plot(
         WIDE,
-        372 if named else 284,
+        392 if named else 304,
         f"Change at the last follow-up of {len(ordered)} sites, highest first: {told}",
         _key(arms, 16),
         y_axis(y, x.start, x.end, at),
         *(_bar(line, styles[line.arm], x, y, k, unit, named) for k, line in enumerate(ordered)),
         rule(x.start, y.at(0), x.end, y.at(0), INK, stroke_width=1.2),
         *(upright(x.at(k + 0.5), y.start, line.name) for k, line in enumerate(ordered) if named),
+        text((x.start + x.end) / 2, 388 if named else 300, f"change in {unit}", anchor="middle"),
     )
 
 
@@ -175,13 +175,13 @@ def forest(effects: Sequence[Effect], unit: str) -> Markup:
     """Changes and differences of one measure with their intervals, one row each."""
     ends = [0.0, *(v for e in effects for v in (e.value, e.low, e.high) if v is not None)]
     at = ticks(min(ends), max(ends), 5)
-    x = Scale(at[0], at[-1], 292, WIDE - 200)
+    x = Scale(at[0], at[-1], LABEL_PX + 14, WIDE - 200)
     bottom = 26 + ROW_PX * len(effects)
     parts = [
         tag("g", *(rule(x.at(v), 24, x.at(v), bottom, GRID) for v in at)),
         rule(x.at(0), 24, x.at(0), bottom, INK, stroke_width=1.2),
         text(0, 14, "arm and visit", colour=MUTED),
-        text(278, 14, "subjects", anchor="end", colour=MUTED),
+        text(LABEL_PX, 14, "subjects", anchor="end", colour=MUTED),
         text(WIDE - 186, 14, "change (95 % interval)", colour=MUTED),
     ]
     for k, effect in enumerate(effects):
@@ -201,8 +201,8 @@ def _forest_row(effect: Effect, x: Scale, y: float) -> list[Markup]:
     heavy = "600" if effect.is_difference else "400"
     colour, _, kind = SERIES[1] if effect.is_difference else SERIES[0]
     parts = [
-        text(0, y + 4, shortened(effect.label, 35), font_weight=heavy),
-        text(278, y + 4, effect.n, anchor="end", colour=MUTED),
+        text(0, y + 4, shortened(effect.label, 41), font_weight=heavy),
+        text(LABEL_PX, y + 4, effect.n, anchor="end", colour=MUTED),
     ]
     if effect.value is None:
         return [*parts, text(WIDE - 186, y + 4, shortened(effect.note or "not known", 30), colour=MUTED)]

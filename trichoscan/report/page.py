@@ -18,13 +18,8 @@ from markupsafe import Markup
 import trichoscan
 from trichoscan.report import attention
 from trichoscan.report.pair_view import PairView, view_pair
-from trichoscan.report.photo_view import (
-    PhotoView,
-    density_interval,
-    diameter_interval,
-    thumbnail_of,
-    view_photo,
-)
+from trichoscan.report.photo_figures import density_interval, diameter_interval, vellus_interval
+from trichoscan.report.photo_view import PhotoView, thumbnail_of, view_photo
 from trichoscan.report.plots import interval, signed
 from trichoscan.report.results import Results, Row, known, plain
 from trichoscan.report.study_view import Site, courses_of, sites_of, view_cohort
@@ -194,8 +189,6 @@ class _Writer:
             measures=MEASURES,
             limits=LIMITS,
             blocks=self.blocks,
-            density_interval=density_interval,
-            diameter_interval=diameter_interval,
         )
 
     def blocks(self, rows: Sequence[Row]) -> list[Sequence[Row]]:
@@ -255,13 +248,23 @@ def environment() -> Environment:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    made.filters |= {"plain": plain, "signed": _signed_cell, "minus": _minus}
-    made.globals |= {"interval_of": _interval_of}
+    made.filters |= {"plain": plain, "signed": _signed_cell, "minus": _minus, "short": _short}
+    made.globals |= {
+        "interval_of": _interval_of,
+        "density_interval": density_interval,
+        "diameter_interval": diameter_interval,
+        "vellus_interval": vellus_interval,
+    }
     return made
 
 
 def _minus(cell: str) -> str:
     return cell.replace("-", "−")
+
+
+def _short(cell: str) -> str:
+    """A number with the three digits that its interval leaves of it; cohort.csv has them all."""
+    return _minus(f"{float(cell):#.3g}".rstrip(".") if cell and abs(float(cell)) < 999.5 else cell)
 
 
 def _signed_cell(cell: str) -> str:

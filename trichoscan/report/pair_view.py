@@ -17,8 +17,8 @@ from trichoscan.match.rows import REPORTED
 from trichoscan.records import Alignment
 from trichoscan.report import layers as over
 from trichoscan.report.layers import Layer
-from trichoscan.report.photo_view import Figure, with_review
-from trichoscan.report.picture import Shape, decode, encode, followup_map, warp
+from trichoscan.report.photo_figures import Figure, with_review
+from trichoscan.report.picture import Shape, decode, encode, followup_map, shape_of, warp
 from trichoscan.report.plots import interval, signed
 from trichoscan.report.results import Results, Row, known, plain, read_alignment, reviewed
 from trichoscan.report.svg import NOTHING, jpeg_url, line_path, tag
@@ -118,10 +118,11 @@ def view_pair(
     baseline, followup = (images[row[f"{side}_image"]] for side in ("baseline", "followup"))
     alignment = read_alignment(results.alignment_of(row["pair_id"]), known(baseline, "um_per_px"))
     geometries = results.geometry_of(baseline), results.geometry_of(followup)
-    pictures = decode(results.picture_of(baseline)), decode(results.picture_of(followup))
+    jpeg, later = results.picture_of(baseline), decode(results.picture_of(followup))
     shape, other = _shape(baseline), _shape(followup)
-    where = followup_map(alignment, shape, other, pictures[0].shape[:2], pictures[1].shape[:2])
-    field = common_field(geometries, (shape, other), pictures[0].shape[:2], pictures[1].shape[:2], where)
+    sizes = shape_of(jpeg), later.shape[:2]
+    where = followup_map(alignment, shape, other, *sizes)
+    field = common_field(geometries, (shape, other), *sizes, where)
     fates = fates_of(results, row)
     stands = reviewed(row)
     width, height = shape[1], shape[0]
@@ -133,8 +134,8 @@ def view_pair(
         row=row,
         title=title,
         response=RESPONSES.get(row["response"], ""),
-        baseline=_picture(width, height, results.picture_of(baseline), f"{baseline_ident}"),
-        followup=_picture(width, height, encode(warp(pictures[1], where)), ""),
+        baseline=_picture(width, height, jpeg, baseline_ident),
+        followup=_picture(width, height, encode(warp(later, where)), ""),
         layers=(*framed, *fate_layers(fates, paths[0], "baseline", line)),
         followup_layers=(*framed, *fate_layers(fates, paths[1], "followup", line)),
         figures=with_review(pair_figures(row), pair_figures(stands) if stands else ()),

@@ -3,39 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from markupsafe import Markup
 
 from trichoscan.report import layers as over
 from trichoscan.report.layers import Layer
+from trichoscan.report.photo_figures import Figure, Measured, figures_of, measured, with_review
 from trichoscan.report.picture import thumbnail
 from trichoscan.report.plots import histogram
 from trichoscan.report.results import Results, Row, known, plain, reviewed
 from trichoscan.report.svg import NOTHING, jpeg_url, tag
-from trichoscan.report.words import SCALE_SOURCES
-from trichoscan.response.proportions import share
 
-NORMAL_95 = 1.96
-"""Standard errors on either side of a mean that hold the truth 95 times of 100."""
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A line of a table: what, its value, its 95 % interval (empty where none is computed), as reviewed."""
-
-    name: str
-    value: str
-    interval: str = ""
-    reviewed: str = ""
-
-
-def with_review(measured: Sequence[Figure], stands: Sequence[Figure]) -> tuple[Figure, ...]:
-    """Figures with what a review says of each."""
-    said = {
-        figure.name: figure.value + (f" ({figure.interval})" if figure.interval else "") for figure in stands
-    }
-    return tuple(replace(figure, reviewed=said.get(figure.name, "")) for figure in measured)
+REVIEWED_COLUMNS = "reviewed_unit_id", "reviewed_counted"
+"""Of hairs.csv: unit of a hair, and whether it is counted, as it was reviewed."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +60,7 @@ def view_photo(results: Results, row: Row, ident: str) -> PhotoView:
     layers = photo_layers(results, row, hairs)
     stands = reviewed(row)
     vellus = results.vellus_below_um
+    counted, standing = measured(hairs, "unit_id", "counted"), measured(hairs, *REVIEWED_COLUMNS)
     return PhotoView(
         ident=ident,
         row=row,
@@ -86,18 +68,17 @@ def view_photo(results: Results, row: Row, ident: str) -> PhotoView:
         when=when,
         drawing=draw(results.picture_of(row), row, layers, f"{ident}-picture", _told(name, row)),
         layers=tuple(layers),
-        figures=with_review(figures_of(row, vellus), figures_of(stands, vellus) if stands else ()),
-        diameters=_diameters(hairs, "counted", vellus),
-        reviewed_diameters=_diameters(hairs, "reviewed_counted", vellus),
+        figures=with_review(
+            figures_of(row, counted, vellus), figures_of(stands, standing, vellus) if stands else ()
+        ),
+        diameters=_diameters(counted, vellus),
+        reviewed_diameters=_diameters(standing, vellus),
     )
 
 
-def _diameters(hairs: Sequence[Row], counted: str, vellus_below_um: float) -> Markup:
-    """Histogram of the hairs that this column counts."""
-    known = [
-        float(hair["diameter_um"]) for hair in hairs if hair.get(counted) == "true" and hair["diameter_um"]
-    ]
-    return histogram(known, vellus_below_um) if known else NOTHING
+def _diameters(hairs: Measured, vellus_below_um: float) -> Markup:
+    """Histogram; nothing where no diameter is known."""
+    return histogram(hairs.diameters_um, vellus_below_um) if hairs.diameters_um else NOTHING
 
 
 def photo_layers(results: Results, row: Row, hairs: Sequence[Row]) -> list[Layer]:
@@ -149,79 +130,6 @@ def _told(name: str, row: Row) -> str:
         f"Photo {name} with {row['hair_count']} counted hairs outlined, {row['terminal_count'] or 0} of them "
         f"terminal and {row['vellus_count'] or 0} vellus, and the counting frame"
     )
-
-
-def figures_of(row: Row, vellus_below_um: float) -> list[Figure]:
-    """Figures of a measured photo, with intervals where they are estimates that have one."""
-    area = f"in {float(row['area_cm2']):.3f} cm²" if row["area_cm2"] else ""
-    found = [
-        Figure("Hair density", _with(row["hair_density_per_cm2"], "hairs/cm²"), density_interval(row)),
-        Figure("Hairs counted", _with(row["hair_count"], area), _count_interval(row)),
-        Figure("Mean diameter", _with(row["mean_diameter_um"], "µm"), diameter_interval(row)),
-        Figure("Median diameter", _with(row["median_diameter_um"], "µm")),
-        Figure("Spread of diameters (SD)", _with(row["sd_diameter_um"], "µm")),
-        _share_figure(
-            f"Vellus hairs, below {vellus_below_um:g} µm",
-            known(row, "vellus_count"),
-            (known(row, "vellus_count") or 0) + (known(row, "terminal_count") or 0),
-            "measured hairs",
-        ),
-        Figure("Cumulative hair thickness", _with(row["cumulative_thickness_mm_per_cm2"], "mm/cm²")),
-        Figure(
-            "Follicular units", _with(row["unit_density_per_cm2"], f"units/cm² ({row['unit_count']} counted)")
-        ),
-        Figure("Hairs per unit", row["hairs_per_unit"]),
-        _single_units(row),
-        Figure("Hairs without a diameter", _with(row["unmeasured_percent"], "%")),
-        Figure("Scale", _scale(row)),
-        Figure("Focus, 0 to 1", row["focus"]),
-    ]
-    return [figure for figure in found if figure.value]
-
-
-def _with(value: str, unit: str) -> str:
-    return f"{value} {unit}" if value else ""
-
-
-def density_interval(row: Row) -> str:
-    """95 % interval of a photo's hair density."""
-    return _between(row["hair_density_low"], row["hair_density_high"])
-
-
-def _between(low: str, high: str) -> str:
-    return f"{low} to {high}" if low and high else ""
-
-
-def _count_interval(row: Row) -> str:
-    low, high, area = (known(row, name) for name in ("hair_density_low", "hair_density_high", "area_cm2"))
-    return "" if low is None or high is None or not area else f"{low * area:.0f} to {high * area:.0f}"
-
-
-def diameter_interval(row: Row) -> str:
-    """95 % interval of a photo's mean diameter, by its standard error."""
-    mean, se = known(row, "mean_diameter_um"), known(row, "mean_diameter_se_um")
-    return "" if mean is None or se is None else f"{mean - NORMAL_95 * se:.1f} to {mean + NORMAL_95 * se:.1f}"
-
-
-def _single_units(row: Row) -> Figure:
-    percent, units = known(row, "single_hair_unit_percent"), known(row, "unit_count")
-    single = None if percent is None or units is None else round(percent * units / 100)
-    return _share_figure("Units of one hair", single, units or 0, "units")
-
-
-def _share_figure(name: str, part: float | None, whole: float, of: str) -> Figure:
-    if part is None or whole == 0:
-        return Figure(name, "")
-    estimate = share(int(part), int(whole))
-    low, high = 100 * estimate.low, 100 * estimate.high
-    return Figure(
-        name, f"{100 * estimate.value:.1f} % ({part:g} of {whole:g} {of})", f"{low:.1f} to {high:.1f}"
-    )
-
-
-def _scale(row: Row) -> str:
-    source = SCALE_SOURCES.get(row["um_per_px_source"], "")
-    return f"{row['um_per_px']} µm per px, {source}" if row["um_per_px"] else source
 
 
 def thumbnail_of(results: Results, row: Row) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from trichoscan.records import Alignment
 
@@ -39,6 +42,12 @@ def decode(jpeg: bytes, how: int = cv2.IMREAD_COLOR) -> Pixels:
     """(H, W, 3) uint8 RGB pixels of a JPEG that `encode` made."""
     bgr = np.asarray(cv2.imdecode(np.frombuffer(jpeg, np.uint8), how))
     return np.ascontiguousarray(bgr[:, :, ::-1])
+
+
+def shape_of(jpeg: bytes) -> Shape:
+    """Height and width of a JPEG in px, by its header."""
+    with Image.open(io.BytesIO(jpeg)) as picture:
+        return picture.height, picture.width
 
 
 def thumbnail(jpeg: bytes) -> bytes:

@@ -73,9 +73,14 @@ def _visit_order(row: Row, days: Mapping[str, float]) -> tuple[bool, str, float,
     return is_later, row["date"], days.get(row["image"], 0.0), row["image"]
 
 
+def judged(site: Site) -> list[Row]:
+    """Follow-ups that were compared, without phototrichograms: days apart nothing can have changed."""
+    return [row for row in site.pairs if row["status"] == "ok" and "too_soon" not in row["flags"].split()]
+
+
 def points_of(site: Site, column: str, visit_of: Mapping[str, str]) -> tuple[Point, ...]:
-    """A change at each follow-up that was compared; by its number where days are not known."""
-    rows = [row for row in site.pairs if row["status"] == "ok" and row[column]]
+    """A change at each follow-up that was judged; by its number where days are not known."""
+    rows = [row for row in judged(site) if row[column]]
     dated = all(row["days"] for row in rows) and len({row["days"] for row in rows}) == len(rows)
     return tuple(
         Point(
@@ -105,7 +110,7 @@ def courses_of(site: Site, visit_of: Mapping[str, str]) -> list[tuple[str, Marku
 
 
 def _largest_detectable(site: Site) -> float | None:
-    values = [known(row, "smallest_detectable_change_per_cm2") for row in site.pairs]
+    values = [known(row, "smallest_detectable_change_per_cm2") for row in judged(site)]
     return max((value for value in values if value is not None), default=None)
 
 
@@ -134,7 +139,7 @@ def view_cohort(sites: Sequence[Site], cohort: Sequence[Row], visit_of: Mapping[
         points = [point for point in points_of(site, column, visit_of) if point.days > 0]
         if points:
             arm = next((plain(row["arm"]) for row in reversed(site.pairs) if row["arm"]), "")
-            lines.append(Line(site.title, arm, tuple(points), site.pairs[-1]["response"]))
+            lines.append(Line(site.title, arm, tuple(points)))
     plots: tuple[tuple[str, str, Markup], ...] = ()
     if len(lines) >= FEWEST_LINES:
         arms = sorted({line.arm for line in lines})

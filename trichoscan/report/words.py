@@ -153,7 +153,7 @@ PHOTO_ADVICE: dict[str, Advice] = {
         "trust diameters and vellus share of this photo",
     ),
 }
-"""One for each of `records.PHOTO_FLAGS`."""
+"""One for each of `flags.PHOTO_FLAGS`."""
 
 PAIR_ADVICE: dict[str, Advice] = {
     "no_scale": Advice(
@@ -231,7 +231,7 @@ PAIR_ADVICE: dict[str, Advice] = {
         "take the second photo a day later; see that both are of one place and one magnification",
     ),
 }
-"""One for each of `records.CHANGE_FLAGS`."""
+"""One for each of `flags.CHANGE_FLAGS`."""
 
 FAILED_PHOTO = Advice(
     "stop", "The photo could not be measured", "replace it under the same name and run the same command again"
@@ -288,7 +288,7 @@ LIMITS = (
     "of the head differs from another, nor a scale that is wrong.",
     "The intervals of a change hold for the site of which the photo is a sample. Compare figures only of "
     "photos taken alike: clipped alike, with the same magnification, light and immersion.",
-    "A percentage's interval (vellus hair, units of one hair) is that of chance alone (Clopper and Pearson); "
-    "hairs that were missed are not in it.",
+    "The interval of a percentage, of a median and of hairs per unit is that of chance alone; hairs that "
+    "were missed are not in it.",
 )
 """What the figures do not say."""

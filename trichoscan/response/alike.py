@@ -7,10 +7,15 @@ import numpy as np
 from trichoscan.records import Alignment, Analysis
 
 MAGNIFICATION = 1.15
+"""Ratio; a judgement: a lens moved by one mark, and no camera's drift."""
 FOCUS = 0.08
+"""Of `Quality.focus`: from 0.41 to 0.32 recall falls from 0.96 to 0.93 (`benchmarks/quality.py`)."""
 EXPOSURE = 40.0
+"""Grey levels: half or twice the light, 38 in `benchmarks/quality.py`."""
 ERYTHEMA = 6.0
+"""Of the erythema index; a judgement: red beside green by 15 %, 100 log10(1.15)."""
 LENGTH, SHORTEST_UM = 2.0, 1500.0
+"""Ratio, and the length from which hair hides roots, as in `measure.visibility`."""
 FEWEST_HAIRS = 5
 """It takes for a median length."""
 

@@ -6,16 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from trichoscan.flags import HAIR_FLAGS
 from trichoscan.measure.density import roots_in
-from trichoscan.records import HAIR_FLAGS, PHOTO_FLAGS, Analysis, Hair
+from trichoscan.records import Analysis, Hair
+from trichoscan.report.attention import flag_words
 
-FLAG_DOUBT = 0.1
-"""A flag of the photo weighs like so many wrong hairs of a count: about one usual count error."""
-GRAVE_FLAGS = (
-    "blurred", "glare", "dark", "overexposed", "no_area", "no_hair", "few_diameters", "scale_from_bar",
-    "scale_implausible", "scale_out_of_range", "working_scale_guessed", "no_scale",
-)  # fmt: skip
-"""Flags that tell of more than what was left out of the counting area."""
+FLAG_DOUBT = {"stop": 0.2, "check": 0.1, "note": 0.0}
+"""A flag of the photo weighs like so many wrong hairs of a count, by its severity: 0.1 is about one usual
+count error."""
 SURE = 0.9
 """Hairs less likely than this are worth a look."""
 LEAST_LIKELY = 0.2
@@ -54,12 +52,13 @@ def photo_doubt(analysis: Analysis) -> Doubt:
             (missed, few if len(left_out) == 1 else f"{len(left_out)} places where a hair may be missed")
         )
     unmeasured = sum(not np.isfinite(h.diameter_px) for h in counted)
-    grave = [flag for flag in analysis.flags if flag in GRAVE_FLAGS]
-    why += [(len(counted) * FLAG_DOUBT, PHOTO_FLAGS[flag].partition(":")[0]) for flag in grave]
+    advice = flag_words({"flags": " ".join(analysis.flags)}, "images")
+    told = [(FLAG_DOUBT[each.severity], each.what) for each in advice]
+    why += [(len(counted) * weight, what[0].lower() + what[1:]) for weight, what in told if weight]
     words = [text for _, text in sorted(why, key=lambda item: -item[0])]
     if unmeasured:
         words.append(f"{unmeasured} without a diameter")
-    return Doubt((wrong + missed) / max(len(counted), 1) + FLAG_DOUBT * len(grave), tuple(words))
+    return Doubt((wrong + missed) / max(len(counted), 1) + sum(weight for weight, _ in told), tuple(words))
 
 
 def likely_left_out(analysis: Analysis) -> list[tuple[int, Hair]]:

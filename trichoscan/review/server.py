@@ -24,7 +24,6 @@ from trichoscan.study.corrections.audit import OtherWasFasterError
 
 log = logging.getLogger(__name__)
 
-COOKIE = "trichoscan_review"
 LOOPBACK = "127.0.0.1"
 LARGEST_REQUEST_BYTES = 1 << 18
 """A drawn line of 500 points takes 20 kB: nothing is uploaded here."""
@@ -42,7 +41,12 @@ NO_ENTRY = "open the address that 'trichoscan review' printed: it holds the key 
 Next = Callable[[Request], Awaitable[Response]]
 
 
-def make_app(session: Session, token: str, hosts: frozenset[str]) -> FastAPI:
+def cookie_name(port: int) -> str:
+    """Cookie that holds the secret: of its own for each port, for browsers send cookies to every port."""
+    return f"trichoscan_review_{port}"
+
+
+def make_app(session: Session, token: str, port: int) -> FastAPI:
     """Application that serves one session.
 
     Parameters
@@ -50,14 +54,16 @@ def make_app(session: Session, token: str, hosts: frozenset[str]) -> FastAPI:
     session : Session
     token : str
         Secret of this run of the server.
-    hosts : frozenset of str
-        Values of the Host header that are answered, "name:port": no other name may lead here.
+    port : int
+        On which it is served, by no other name than this machine's own.
     """
+    hosts = frozenset({f"{LOOPBACK}:{port}", f"localhost:{port}"})
+    cookie = cookie_name(port)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 
     @app.middleware("http")
     async def guard(request: Request, call_next: Next) -> Response:
-        response = _refusal(request, token, hosts)
+        response = _refusal(request, token, cookie, hosts)
         if response is None:
             try:
                 response = await call_next(request)
@@ -68,13 +74,13 @@ def make_app(session: Session, token: str, hosts: frozenset[str]) -> FastAPI:
         return response
 
     _add_errors(app)
-    _add_pages(app, token)
+    _add_pages(app, token, cookie)
     _add_photos(app, session)
     _add_pairs(app, session)
     return app
 
 
-def _refusal(request: Request, token: str, hosts: frozenset[str]) -> Response | None:
+def _refusal(request: Request, token: str, cookie: str, hosts: frozenset[str]) -> Response | None:
     """Answer to a request that has no business here; None for one that has."""
     if request.headers.get("host", "") not in hosts:
         return _error(400, "this address is not mine")
@@ -91,7 +97,7 @@ def _refusal(request: Request, token: str, hosts: frozenset[str]) -> Response | 
     given = request.query_params.get("token") if request.url.path == "/" else None
     if not any(
         secrets.compare_digest(value.encode(), token.encode())
-        for value in (given, request.cookies.get(COOKIE))
+        for value in (given, request.cookies.get(cookie))
         if value
     ):
         return _error(401, NO_ENTRY)
@@ -121,14 +127,14 @@ def _add_errors(app: FastAPI) -> None:
         return _error(500, f"{error}: check the disk and its permissions")
 
 
-def _add_pages(app: FastAPI, token: str) -> None:
+def _add_pages(app: FastAPI, token: str, cookie: str) -> None:
     @app.get("/")
     async def page(request: Request) -> Response:
         if "token" not in request.query_params:
             return _asset("index.html")
         # Away from the address bar and the history at once.
         answer = RedirectResponse("/", 303)
-        answer.set_cookie(COOKIE, token, httponly=True, samesite="strict", path="/")
+        answer.set_cookie(cookie, token, httponly=True, samesite="strict", path="/")
         return answer
 
     @app.get("/static/{name}")
@@ -224,9 +230,8 @@ def serve(session: Session, listening: socket.socket, on_ready: Callable[[str], 
     """Serve until Ctrl-C; `on_ready` gets the address with its secret."""
     port = listening.getsockname()[1]
     token = secrets.token_urlsafe(24)
-    hosts = frozenset({f"{LOOPBACK}:{port}", f"localhost:{port}"})
     config = uvicorn.Config(
-        make_app(session, token, hosts), log_level="warning", access_log=False, server_header=False
+        make_app(session, token, port), log_level="warning", access_log=False, server_header=False
     )
     on_ready(f"http://{LOOPBACK}:{port}/?token={token}")
     try:

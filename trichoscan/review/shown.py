@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+from trichoscan.flags import HAIR_FLAGS
 from trichoscan.match.rows import pairing_row
 from trichoscan.measure.density import hair_kind
 from trichoscan.pipeline import Comparison
-from trichoscan.records import HAIR_FLAGS, PHOTO_FLAGS, Analysis, Hair
+from trichoscan.records import Analysis, Hair
+from trichoscan.report.attention import flag_words
 from trichoscan.response.rows import change_row
 from trichoscan.review.doubt import hair_doubt, hair_why, likely_left_out
 from trichoscan.review.worklist import Summary
@@ -138,7 +140,10 @@ def photo(
             if name.startswith("excluded/")
         ],
         "figures": [_figure(name, label, unit, before, now, "reviewed_") for name, label, unit in FIGURES],
-        "flags": [{"flag": flag, "words": PHOTO_FLAGS[flag]} for flag in analysis.flags],
+        "flags": [
+            {"what": advice.what, "do": advice.do}
+            for advice in flag_words({"flags": " ".join(analysis.flags)}, "images")
+        ],
     }
 
 

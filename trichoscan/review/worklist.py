@@ -14,7 +14,7 @@ from trichoscan.study import store
 from trichoscan.study.columns import number_cell
 from trichoscan.study.corrections.recount import Reviewed
 
-FORMAT = 1
+FORMAT = 2
 """Of the file: raised when doubt is computed in another way."""
 
 Summary = dict[str, Any]

@@ -1,22 +1,33 @@
-"""One run at a time in a folder of results: a lock that the system releases when its process dies."""
+"""One run at a time in a folder of results: a lock that the system releases when its process dies.
+
+Some network folders have no such locks (NFS without its lock service). There a file that names its process
+is the lock: what a dead process of this machine left is taken over; of another machine people must judge.
+"""
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import secrets
 import shutil
 import socket
+import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
 from trichoscan.records import TrichoscanError
 from trichoscan.study import store
+
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+"""Errors of a file system that has no locks."""
+LOCK_FILE = "lock.held"
+"""The file that is the lock there."""
 
 
 def run_folder(out: Path) -> Path:
@@ -34,23 +45,49 @@ def held(out: Path) -> Iterator[str]:
         Another run is at work there, or nothing can be written.
     """
     folder, run = run_folder(out), secrets.token_hex(8)
-    lock = FileLock(folder / "lock")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=0)
-        shutil.rmtree(folder / "begun", ignore_errors=True)
-        store.write_json(folder / "holder.json", _me(run))
+        lock = _acquired(folder)
     except Timeout:
         raise TrichoscanError(_who_is_there(out)) from None
     except OSError as error:
-        lock.release()
         raise TrichoscanError(f"{out}: {store.why_not_written(error)}") from None
     try:
+        shutil.rmtree(folder / "begun", ignore_errors=True)
+        _name_holder(out, run)
         yield run
     finally:
-        (folder / "holder.json").unlink(missing_ok=True)
+        # The folder may be gone by now, or read-only.
+        with suppress(OSError):
+            (folder / "holder.json").unlink(missing_ok=True)
         shutil.rmtree(folder / "begun", ignore_errors=True)
-        lock.release()
+        with suppress(OSError):
+            lock.release()
+
+
+def _acquired(folder: Path) -> BaseFileLock:
+    """The lock, held."""
+    lock = FileLock(folder / "lock")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # filelock tells that it does likewise
+            lock.acquire(timeout=0)
+        return lock
+    except NotImplementedError:
+        pass
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
+    in_place = SoftFileLock(folder / LOCK_FILE)
+    in_place.acquire(timeout=0)
+    return in_place
+
+
+def _name_holder(out: Path, run: str) -> None:
+    try:
+        store.write_json(run_folder(out) / "holder.json", _me(run))
+    except OSError as error:
+        raise TrichoscanError(f"{out}: {store.why_not_written(error)}") from None
 
 
 def _me(run: str) -> dict[str, Any]:
@@ -70,4 +107,6 @@ def read_holder(out: Path) -> dict[str, Any]:
 def _who_is_there(out: Path) -> str:
     known = read_holder(out)
     who = f", process {known['process']} on {known['host']} since {known['since']}" if known else ""
-    return f"{out}: another run is at work there{who}: wait for it, stop it, or name another folder"
+    in_place = run_folder(out) / LOCK_FILE
+    dead = f"; if it is dead, delete {in_place}" if in_place.exists() else ""
+    return f"{out}: another run is at work there{who}: wait for it, stop it, or name another folder{dead}"

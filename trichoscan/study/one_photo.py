@@ -156,22 +156,6 @@ def photo_task(tools: Tools, weights: str | Path | None) -> Task:
     return Task(load_tools, args, read_step, measure_step, write_step)
 
 
-def process_photo(
-    job: Job, out: Path, settings: Settings, weights: Weights, device: str, *, overwrite: bool = False
-) -> Outcome:
-    """Measure one photo and keep its rows, geometry and overlay; take those of an earlier run if they hold.
-
-    Parameters
-    ----------
-    job : (Entry, str)
-    out, settings, weights, device, overwrite
-        As in `analyze_folder`.
-    """
-    tools = Tools(out, settings, weights, device)
-    kept = None if overwrite else find_kept(job, tools)
-    return kept or write_step(measure_step(read_step(job, tools), tools), tools)
-
-
 def find_kept(job: Job, tools: Tools) -> Outcome | None:
     """Outcome of a photo whose result of an earlier run holds: it was made of the same, and is all there."""
     started = time.perf_counter()
@@ -317,7 +301,8 @@ def _attempt(entry: Entry, step: Callable[[], Made]) -> tuple[Made | None, str]:
         return None, "too little memory for it: run again with fewer --workers, or make it smaller"
     except Exception as error:
         log.debug("%s", entry.image, exc_info=True)
-        return None, f"unexpected {type(error).__name__}: {error}; please report it with --debug"
+        # Its words may repeat a path or what stands in the file.
+        return None, f"unexpected {type(error).__name__}; please report it with the output of --debug"
 
 
 def _read(entry: Entry, settings: Settings) -> Photo:

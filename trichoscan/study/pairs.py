@@ -127,7 +127,7 @@ def process_pair(pair: Pair, out: Path, vellus_below_um: float) -> PairOutcome:
         raise  # RESULTS cannot be written
     except Exception as error:
         log.debug("%s", pair.pair_id, exc_info=True)
-        part = failed_part(f"unexpected {type(error).__name__}: {error}; please report it with --debug")
+        part = failed_part(f"unexpected {type(error).__name__}; please report it with the output of --debug")
     part |= {"pair_id": pair.pair_id, "made_from": made_from(pair, out, vellus_below_um)}
     with store.whole_file(pair_part_path(out, pair.pair_id)) as temporary:
         temporary.write_text(json.dumps(part), encoding="utf-8")
@@ -156,6 +156,14 @@ def _measured(entry: Entry | None, out: Path) -> dict[str, Any] | None:
     return part if part is not None and part["cells"].get("status") == "ok" else None
 
 
+def _pixels(entry: Entry, analysis: Analysis) -> Pixels:
+    """Pixels of the photo that was measured."""
+    photo = read_photo(entry.path, entry.frame)
+    if photo.sha256 != analysis.sha256:
+        raise TrichoscanError(f"{entry.path}: changed since it was measured: run the same command again")
+    return photo.pixels
+
+
 def _compared(pair: Pair, out: Path, vellus_below_um: float) -> dict[str, Any]:
     if pair.baseline is None or pair.problem:
         raise TrichoscanError(pair.problem)
@@ -165,8 +173,7 @@ def _compared(pair: Pair, out: Path, vellus_below_um: float) -> dict[str, Any]:
     baseline, followup = (
         load_analysis(store.analysis_path(out, entry.image)) for entry in (pair.baseline, pair.followup)
     )
-    entries = pair.baseline, pair.followup
-    first, second = (read_photo(entry.path, entry.frame).pixels for entry in entries)
+    first, second = _pixels(pair.baseline, baseline), _pixels(pair.followup, followup)
     found = compare(
         baseline, followup, days=pair.days, vellus_below_um=vellus_below_um, pixels=(first, second)
     )

@@ -143,7 +143,8 @@ def hide_names(
 ) -> tuple[list[Entry], list[Path], dict[str, Any]]:
     """Entries, photos to be named in a note, and parameters of a run, all without names.
 
-    The parameters tell that names were hidden, and a code of the key by which runs of one key are known.
+    The parameters tell that names were hidden, and a code of the key by which runs of one key are known. Of a
+    pattern they keep a code: it may hold a name between its fields.
 
     Raises
     ------
@@ -162,7 +163,8 @@ def hide_names(
     coded = pseudonymize(entries, key)
     name_of = {entry.path: Path(entry.image) for entry in coded}
     hidden = [name_of[path] for path in unmatched if path in name_of]
-    return coded, hidden, {**asked, "pseudonymized": code_of(key, "key", "")}
+    told = {name: code_of(key, name, value) for name, value in asked.items() if value is not None}
+    return coded, hidden, {**asked, **told, "pseudonymized": code_of(key, "key", "")}
 
 
 def _coded(entry: Entry, key: bytes, first: date | None) -> Entry:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -106,21 +107,26 @@ def read_results(out: Path) -> Results:
 
 
 class _Lots:
-    """Rows of a table by one of its columns, kept as bare cells: a study has many thousand hairs."""
+    """Rows of a table by one of its columns, parsed when asked for: a study has many thousand hairs."""
 
     def __init__(self, file: Path, column: str) -> None:
-        self.header: list[str] = []
-        self.cells: dict[str, list[list[str]]] = defaultdict(list)
-        if file.is_file():
-            with file.open(encoding="utf-8", newline="") as opened:
-                table = csv.reader(opened)
-                self.header = next(table)
-                at = self.header.index(column)
-                for row in table:
-                    self.cells[row[at]].append(row)
+        self.text = file.read_bytes() if file.is_file() else b""
+        self.spans: dict[str, list[tuple[int, int]]] = defaultdict(list)
+        lines = io.BytesIO(self.text)
+        table = csv.reader(line.decode() for line in iter(lines.readline, b""))
+        self.header = next(table, [])
+        start = lines.tell()
+        for row in table:
+            spans, end = self.spans[row[self.header.index(column)]], lines.tell()
+            if spans and spans[-1][1] == start:
+                start = spans.pop()[0]
+            spans.append((start, end))
+            start = end
 
     def rows(self, name: str) -> list[Row]:
-        return [dict(zip(self.header, cells, strict=True)) for cells in self.cells.get(name, [])]
+        spans = self.spans.get(name, [])
+        lots = (io.StringIO(self.text[start:end].decode(), newline="") for start, end in spans)
+        return [dict(zip(self.header, cells, strict=True)) for lot in lots for cells in csv.reader(lot)]
 
 
 def _rows(file: Path) -> Iterator[Row]:

@@ -208,7 +208,7 @@ def _photos(run: _Run) -> Iterator[Outcome]:
     """Outcome of each photo: of those that an earlier run measured first, then as they come."""
     means, images = run.means, [entry.image for entry in run.study.entries]
     jobs: list[Job] = list(zip(run.study.entries, store.file_names(images), strict=True))
-    left: list[Job] = jobs
+    left, were_there = jobs, _any_there(jobs)
     if not means.overwrite:
         left = []
         for job, kept in _looked_up(jobs, run.tools):
@@ -223,10 +223,24 @@ def _photos(run: _Run) -> Iterator[Outcome]:
     task = photo_task(run.tools, means.weights)
     for job, result in _executor(means, len(left))(task, left):
         outcome = give_up(job, means.out, result.why) if isinstance(result, Lost) else result
+        if were_there and not outcome.sha256 and not _any_there(jobs):
+            raise TrichoscanError(
+                f"{run.study.paths[0]}: no photo is there any more; what is done is kept: bring the folder "
+                "back, and run the same command again"
+            )
         facts = {"error": outcome.error} if outcome.error else {}
         event = "photo_failed" if outcome.status == "failed" else "photo_done"
         run.log(event, image=outcome.image, seconds=round(outcome.seconds, 3), **facts)
         yield outcome
+
+
+def _any_there(jobs: Iterable[Job]) -> bool:
+    """Whether any of these photos can be found: a folder that is taken away takes all of them."""
+    for entry, _ in jobs:
+        with suppress(OSError):
+            if entry.path.is_file():
+                return True
+    return False
 
 
 def _looked_up(jobs: Sequence[Job], tools: Tools) -> Iterator[tuple[Job, Outcome | None]]:

@@ -16,10 +16,11 @@ import json
 import os
 import re
 import secrets
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import cv2
@@ -54,28 +55,44 @@ RESULT_NAMES = (
 JPEG_QUALITY = 88
 LONGEST_STEM_BYTES = 180
 """Of UTF-8. With hash and extension it stays well under the 255 bytes that file systems allow for a name."""
+BARRED = frozenset('<>:"/\\|?*')
+"""Characters that no name on Windows may hold."""
+DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
+"""Names that mean a device there, whatever follows the dot."""
 TEMPORARY_START = ".trichoscan-"
 FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 """Errors of a disk, a file or a user's share that is full; Windows knows no shares."""
+GONE = (errno.ENOENT, errno.EIO, errno.ENOTCONN, errno.EHOSTDOWN, getattr(errno, "ESTALE", errno.ENOENT))
+"""Errors of a folder that was taken away while a run wrote into it."""
 
 
 def file_names(images: Sequence[str]) -> list[str]:
     """Stem of each photo's geometry and overlay files.
 
-    The photo's own stem, cut to `LONGEST_STEM_BYTES`. Eight hexadecimal digits of its path's sha256
-    are added where it was cut and where two photos share one (also where only upper and lower case
-    differ, which some file systems do not tell apart).
+    The photo's own stem as every file system takes it, cut to `LONGEST_STEM_BYTES`. Eight hexadecimal digits
+    of its path's sha256 are added where that changed it and where two photos share one (also where only upper
+    and lower case, or the way an accent is written, differ, which some file systems do not tell apart).
     """
     # A frame's number, "visit1.dcm#2", becomes part of the stem.
-    stems = [Path(re.sub(r"(\.[^./#]*)#(\d+)$", r"-\2\1", text_cell(image))).stem for image in images]
+    paths = [re.sub(r"(\.[^./#]*)#(\d+)$", r"-\2\1", text_cell(image)) for image in images]
+    stems = [unicodedata.normalize("NFC", PurePosixPath(path).stem) for path in paths]
     folded = [stem.casefold() for stem in stems]
     shared = {stem for stem, times in Counter(folded).items() if times > 1}
     names = []
     for image, stem, fold in zip(images, stems, folded, strict=True):
-        short = stem.encode()[:LONGEST_STEM_BYTES].decode(errors="ignore")
+        short = _safe_on_disk(stem).encode()[:LONGEST_STEM_BYTES].decode(errors="ignore")
         digits = hashlib.sha256(text_cell(image).encode()).hexdigest()[:8]
         names.append(f"{short}-{digits}" if fold in shared or short != stem else stem)
     return names
+
+
+def _safe_on_disk(stem: str) -> str:
+    """The same without what Windows and its network folders refuse, and without signs that cannot be seen."""
+    shown = (mark.isprintable() or unicodedata.category(mark) == "Zs" for mark in stem)
+    seen = "".join(
+        m if is_shown and m not in BARRED else "_" for m, is_shown in zip(stem, shown, strict=True)
+    )
+    return f"_{seen}" if DEVICE.match(seen) else seen.rstrip(". ") or "_"
 
 
 @contextmanager
@@ -281,6 +298,8 @@ def why_not_written(error: OSError) -> str:
     reason = error.strerror or str(error)
     if error.errno in FULL:
         return f"the disk is full ({reason}): what is done is kept; make room, and run the same command again"
+    if error.errno in GONE:
+        return f"is gone ({reason}): what is done is kept; bring it back, and run the same command again"
     return (
         f"cannot be written ({reason}): what is done is kept; see to its permissions, or name another folder"
     )

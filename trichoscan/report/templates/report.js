@@ -34,13 +34,16 @@
 
   function slide(viewer, percent) {
     const svg = viewer.querySelector("svg");
-    const width = (svg.viewBox.baseVal.width * percent) / 100;
-    viewer.querySelector("[data-clip]").setAttribute("width", String(width));
+    const width = svg.viewBox.baseVal.width;
+    const at = (width * percent) / 100;
+    const clip = viewer.querySelector("[data-clip]");
+    clip.setAttribute("x", String(at - 0.5));
+    clip.setAttribute("width", String(width - at));
     const edge = viewer.querySelector("[data-edge]");
-    edge.setAttribute("x1", String(width - 0.5));
-    edge.setAttribute("x2", String(width - 0.5));
+    edge.setAttribute("x1", String(at - 0.5));
+    edge.setAttribute("x2", String(at - 0.5));
     viewer.querySelector("[data-slider]").value = String(percent);
-    const words = percent <= 0 ? "baseline" : percent >= 100 ? "follow-up" : "left: follow-up, right: baseline";
+    const words = percent <= 0 ? "follow-up" : percent >= 100 ? "baseline" : "left: baseline, right: follow-up";
     const now = viewer.querySelector("[data-now]");
     if (now.textContent !== words) now.textContent = words;
   }
@@ -56,7 +59,7 @@
   }
 
   function swap(viewer) {
-    slide(viewer, Number(viewer.querySelector("[data-slider]").value) > 50 ? 0 : 100);
+    slide(viewer, Number(viewer.querySelector("[data-slider]").value) < 50 ? 100 : 0);
   }
 
   function blink(viewer) {
@@ -90,7 +93,7 @@
     if (button.dataset.zoom) zoom(viewer, Number(button.dataset.zoom));
     if (button.dataset.show) {
       stop(viewer);
-      slide(viewer, button.dataset.show === "followup" ? 100 : 0);
+      slide(viewer, button.dataset.show === "followup" ? 0 : 100);
     }
     if ("blink" in button.dataset) blink(viewer);
   });

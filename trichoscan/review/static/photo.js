@@ -86,7 +86,7 @@ export class PhotoView {
       photo.pairs.length
         ? el("p", { class: "block" }, "Compared in ", photo.pairs.map((p) => el("a", { href: `#/pair/${p.key}` }, p.pair_id.replace("__", " → "), " ")))
         : null,
-      el("div", { class: "block" }, photo.flags.map((f) => el("p", { class: "flag" }, el("strong", {}, f.flag), ` ${f.words}`))),
+      el("div", { class: "block" }, photo.flags.map((f) => el("p", { class: "flag" }, el("strong", {}, f.what), `: ${f.do}.`))),
     ];
     this.panel.replaceChildren(...parts.filter(Boolean));
     this.panel.scrollTop = scroll;
