@@ -158,7 +158,8 @@ def test_weights_that_did_not_get_better_are_written_and_refused(
     ):
         load_weights(outcome.folder)
     unproven = load_weights(outcome.folder, unproven=True)
-    assert unproven.config["thresholds"] == load_weights().config["thresholds"], "too few hairs to choose on"
+    for what in ("thresholds", "repeatability"):
+        assert unproven.config[what] == load_weights().config[what], "too few hairs to tell it from"
     report = (outcome.folder / "review_training.md").read_text()
     assert "Not better" in report and "FDU" not in report
     assert str(tmp_path) not in (outcome.folder / "config.json").read_text()

@@ -88,7 +88,7 @@ def learn_from_review(
         )
     run: dict[str, Any] = {"name": name, "steps": steps, "seed": seed, "device": device, "resume": resume}
     folder = train(TrainConfig(signed.folder, out, **(_settings(signed, out) | run | changes)), log)
-    _mark(folder, {"usable": False} | _operating_points(folder, first))
+    _mark(folder, {"usable": False} | _inherited(folder, first))
     after = judge_photos(held_out, load_weights(folder, unproven=True), device)
     outcome = compare_rows(folder, before, after, [signed.subject_of[photo.name] for photo in held_out])
     _mark(folder, {"usable": outcome.better, "held_out_before_after": _figures(outcome)})
@@ -124,12 +124,13 @@ def _checkpoint(weights: Path, path: Path) -> Path:
     return path
 
 
-def _operating_points(folder: Path, first: Weights) -> dict[str, Any]:
-    """Those of the shipped weights where the validation photos hold too few hairs to choose on."""
+def _inherited(folder: Path, first: Weights) -> dict[str, Any]:
+    """What a review cannot measure anew: repeatability; operating points, where it has too few hairs."""
+    kept = {name: first.config[name] for name in ("repeatability",) if name in first.config}
     config = json.loads((folder / "config.json").read_text())
     if config["validation"]["hairs"] >= FEWEST_HAIRS:
-        return {}
-    return {"thresholds": first.config["thresholds"], "count_cv": first.config["count_cv"]}
+        return kept
+    return kept | {"thresholds": first.config["thresholds"], "count_cv": first.config["count_cv"]}
 
 
 def _figures(outcome: Outcome) -> dict[str, Any]:
