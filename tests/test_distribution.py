@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from trichoscan.measure.density import with_scale_error
-from trichoscan.measure.distribution import bimodality, corrected_mean
+from trichoscan.measure.distribution import bimodality, stand_ins
 from trichoscan.records import Estimate, Hair
 
 
@@ -14,11 +16,37 @@ def test_bimodality_of_one_peak_two_peaks_and_none():
     assert bimodality(np.full(50, 60.0)) is None and bimodality(np.arange(5.0)) is None
 
 
-def test_short_hairs_that_failed_are_taken_to_be_like_short_hairs():
-    short, long = (Hair(np.array([[0.0, 0], [length, 0]]), 0.9) for length in (30.0, 100.0))
-    um = np.array([30.0] * 5 + [np.nan] * 5 + [80.0] * 10)
-    assert corrected_mean([short] * 10 + [long] * 10, um) == pytest.approx(55)
-    assert corrected_mean([long] * 20, np.full(20, 70.0)) == pytest.approx(70)
+def hairs_of(diameters, cause):
+    path = np.array([[0.0, 0], [80, 0]])
+    return [Hair(path, 0.9, flags=() if np.isfinite(um) else (cause, "no_diameter")) for um in diameters]
+
+
+def test_faint_hairs_that_failed_are_taken_to_be_thin_and_covered_ones_like_all():
+    um = np.array([20.0, 20, 60, 60, 60, 60, 60, 60, np.nan, np.nan])
+    covered, faint = (stand_ins(hairs_of(um, cause), um) for cause in ("overlapped", "blurred"))
+    assert covered[:8] == pytest.approx(10 / 8) and faint[:3] == pytest.approx([2, 2, 1])
+    assert covered.sum() == faint.sum() == 10 and not faint[8:].any()
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.floats(15, 120), min_size=1, max_size=30), st.integers(0, 20))
+def test_each_hair_is_stood_for_once_and_faint_ones_never_raise_the_mean(known, lost):
+    um = np.array([*known, *[np.nan] * lost])
+    stands_for = stand_ins(hairs_of(um, "blurred"), um)
+    assert stands_for.sum() == pytest.approx(um.size)
+    assert np.average(known, weights=stands_for[: len(known)]) <= np.mean(known) + 1e-9
+
+
+def test_when_thin_hairs_fail_the_corrected_figures_are_nearer_to_the_truth():
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        true = rng.normal(65, 18, 80).clip(15, 120)
+        faint = rng.random(80) < 1 / (1 + np.exp((true - 35) / 5))
+        um = np.where(faint, np.nan, true)
+        stands_for, known = stand_ins(hairs_of(um, "blurred"), um)[~faint], true[~faint]
+        for figure in (lambda d: d, lambda d: d < 40.0):
+            corrected = np.average(figure(known), weights=stands_for)
+            assert abs(corrected - figure(true).mean()) <= abs(figure(known).mean() - figure(true).mean())
 
 
 def test_the_scale_widens_the_interval_of_a_density_twice():

@@ -40,6 +40,17 @@ def test_period_of_ticks_at_any_angle(period_px, turn_deg):
     assert ticks.confidence > 0.8
 
 
+def test_a_fine_scale_etched_into_the_optics_that_ends_within_the_photo():
+    pixels = np.ascontiguousarray(skin(seed=3).astype(np.uint8))
+    for k in range(51):
+        x, tall = 130 + 13.6 * k, 24 if k % 10 == 0 else 10
+        ends = np.round(np.array([[x, 360 - tall], [x, 360 + tall]]) * 16).astype(int)
+        cv2.line(pixels, *ends.tolist(), (20, 20, 20), 1, cv2.LINE_AA, 4)
+    ticks = find_ticks(cv2.GaussianBlur(pixels, (0, 0), 0.6))
+    assert ticks is not None
+    assert ticks.period_px == pytest.approx(13.6, rel=0.005)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_skin_and_hair_are_no_ruler_and_no_circle(seed):
     pixels = np.ascontiguousarray(skin(seed=seed).astype(np.uint8))

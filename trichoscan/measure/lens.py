@@ -15,11 +15,12 @@ from trichoscan.measure.stripe import AMOUNT, LOG_BLUR, PARAMETERS, SHADE
 
 Floats = NDArray[np.float64]
 
-MEAN = np.array([np.log(1.2), 0.0, 0.25, 0.3, 0.0, 0.0])
-SD = np.array([0.6, 0.4, 0.3, 0.5, 0.25, 0.25])
+MEAN = np.array([np.log(1.2), 0.0, 0.25, 0.3, 0.0, 0.0, 0.0])
+SD = np.array([0.6, 0.8, 0.3, 0.5, 0.25, 0.25, 1.6])
 """Prior of: log blur at the centre (0.7 to 2.2 px for two thirds of photos), its rise to the corners, that of
-colour, which JPEG keeps at half resolution, the amount of sharpening, and the blur's rise to the right and
-the foot of the photo, for skin lies aslant."""
+colour, which JPEG keeps at half resolution, the amount of sharpening, the blur's rise to the right and the
+foot of the photo, for skin lies aslant, and its rise near the corners alone: many lenses are sharp up to
+there."""
 SHARPENING = (-0.5, 2.5)
 """Bounds of its amount; below 0 it is a veil: part of the light comes from out of focus."""
 PROFILES = 70
@@ -39,7 +40,7 @@ COMMON = np.array([LOG_BLUR, AMOUNT])
 
 @dataclass(frozen=True, eq=False)
 class Lens:
-    """The camera's numbers (6,), as in `MEAN`; mean and spread of the shade, shares of the skin's light."""
+    """The camera's numbers (7,), as in `MEAN`; mean and spread of the shade, shares of the skin's light."""
 
     camera: Floats
     shade: tuple[float, float]
@@ -95,10 +96,11 @@ def _clipped(both: Floats) -> tuple[Floats, Floats]:
 
 
 def _design(away: Floats, straight: NDArray[np.bool_]) -> Floats:
-    """(G, 2, 6) how log blur and amount follow from the camera's six numbers."""
-    design = np.zeros((len(away), 2, 6))
-    design[:, 0, 0], design[:, 0, 1], design[:, 0, 2], design[:, 1, 3] = 1, (away**2).sum(axis=1), straight, 1
-    design[:, 0, 4:] = away
+    """(G, 2, 7) how log blur and amount follow from the camera's seven numbers."""
+    design = np.zeros((len(away), 2, 7))
+    square = (away**2).sum(axis=1)
+    design[:, 0, 0], design[:, 0, 1], design[:, 0, 2], design[:, 1, 3] = 1, square, straight, 1
+    design[:, 0, 4:6], design[:, 0, 6] = away, square**2
     return design
 
 

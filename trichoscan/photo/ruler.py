@@ -23,6 +23,9 @@ LEAST_COHERENCE = 0.7
 """Length of the mean phasor over the blocks of a strip, from 0 (no common period) to 1."""
 OVERTONE = 0.7
 """A slower rhythm this strong, as a share of the fastest that stands out, is the ticks' own."""
+FEWEST_PERIODS = 8
+RULED_PERIODS, RULED_SHARE = 4, 0.3
+"""Over so many periods ticks are looked for; the ruler goes as far as they are so strong as its strongest."""
 BLOCKS = 6
 CIRCLE_ANGLES = 360
 LEAST_CIRCLE_SHARE = 0.6
@@ -129,10 +132,22 @@ def _fundamental(power: NDArray[np.float64], frequency: NDArray[np.float64], k: 
     return best
 
 
+def _ruled(signal: NDArray[np.float64], frequency: float) -> NDArray[np.float64]:
+    """Part of a strip that has the ticks: a scale etched into the optics ends within the photo."""
+    phasor = signal * np.exp(-2j * np.pi * frequency * np.arange(signal.size))
+    size = int(np.ceil(RULED_PERIODS / frequency))
+    strength = np.abs(np.convolve(phasor, np.ones(size) / size, "same"))
+    weak = np.flatnonzero(strength < RULED_SHARE * strength.max())
+    top = int(strength.argmax())
+    low, high = weak[weak < top], weak[weak > top]
+    return signal[low[-1] + 1 if low.size else 0 : high[0] if high.size else signal.size]
+
+
 def _measured(signal: NDArray[np.float64], frequency: float, turn_rad: float, shrink: float) -> Ticks | None:
     """Period from the phases of blocks of a strip."""
-    used = np.flatnonzero(np.abs(signal) > 1e-6)
-    signal = signal[used[0] : used[-1] + 1]
+    signal = _ruled(signal, frequency)
+    if signal.size * frequency < FEWEST_PERIODS:
+        return None
     x = np.arange(signal.size, dtype=np.float64)
     best = frequency
     for _ in range(3):
