@@ -24,6 +24,8 @@ def test_the_table_in_the_readme_is_that_of_the_shipped_weights(weights) -> None
     assert record["weights"] == weights.label, "run benchmarks/accuracy.py: the weights have changed"
     readme = accuracy.README.read_text()
     assert accuracy.into_readme(readme, record) == readme
+    page = accuracy.PAGE.read_text()
+    assert accuracy.into_how_well(page, record) == page
 
 
 def test_the_promised_figures_hold() -> None:
