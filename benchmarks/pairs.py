@@ -76,19 +76,20 @@ def plucked_cases(photos: dict[str, Analysis], fdu: Path, weights: Weights) -> I
         rng = np.random.default_rng(SEED + number)
         plucked = pluck(pixels_of(fdu, stem), [p[[0, -1]] for p in lines], FDU_UM_PER_PX, rng)
         after = analyzed(plucked.pixels, plucked.view.um_per_px, weights)
-        forth, back = plucked_truths(before, after, plucked, np.array([p[0] for p in lines]))
+        forth, back = plucked_truths(before, after, plucked, np.array([p[[0, -1]] for p in lines]))
         pixels = pixels_of(fdu, stem), plucked.pixels
         yield before, after, forth, pixels
         yield after, before, back, pixels[::-1]
 
 
 def plucked_truths(
-    before: Analysis, after: Analysis, plucked: Plucked, roots_px: Floats
+    before: Analysis, after: Analysis, plucked: Plucked, drawn_px: Floats
 ) -> tuple[Truth, Truth]:
-    """Truth of a plucked pair, forth and back; `roots_px` (N, 2) are the hand-drawn roots."""
+    """Truth of a plucked pair, forth and back; `drawn_px` (N, 2, 2) are the hand-drawn roots and tips."""
     first, second = still(FDU_UM_PER_PX), plucked.view
     limit = SAME_ROOT_UM / FDU_UM_PER_PX
-    left = roots_px[named_alike(roots_px, plucked.removed_px, 0.5) == NOBODY]
+    roots_px = drawn_px[:, 0]
+    taken_out = named_alike(roots_px, plucked.removed_px, 0.5) != NOBODY
 
     def onward(points: Floats) -> Floats:
         return second.to_px(first.to_um(points))
@@ -96,10 +97,9 @@ def plucked_truths(
     def back(points: Floats) -> Floats:
         return first.to_px(second.to_um(points))
 
-    own = _roots(before.hairs)
-    marks = np.concatenate([plucked.removed_px, left])
-    taken = named_alike(own, marks, limit)
-    gone = frozenset(np.flatnonzero((taken >= 0) & (taken < len(plucked.removed_px))).tolist())
+    mark = named_alike(_roots(before.hairs), roots_px, limit, _unit(drawn_px[:, 1] - roots_px))
+    gone = frozenset(np.flatnonzero((mark != NOBODY) & taken_out[mark]).tolist())
+    left = roots_px[~taken_out]
 
     def name(one: Sequence[Hair], other: Sequence[Hair]) -> tuple[Names, Names]:
         """Hairs of the unplucked photo by number; those of the other by the one they truly lie on."""
@@ -125,8 +125,11 @@ def _roots(hairs: Sequence[Hair]) -> Floats:
 
 
 def _ways(hairs: Sequence[Hair]) -> Floats:
-    chords = np.array([hair.tip_px - hair.root_px for hair in hairs], np.float64).reshape(-1, 2)
-    return chords / np.maximum(np.hypot(*chords.T), 1e-9)[:, None]
+    return _unit(np.array([hair.tip_px - hair.root_px for hair in hairs], np.float64).reshape(-1, 2))
+
+
+def _unit(vectors: Floats) -> Floats:
+    return vectors / np.maximum(np.hypot(*vectors.T), 1e-9)[:, None]
 
 
 def pixels_of(fdu: Path, stem: str) -> NDArray[np.uint8]:
@@ -182,8 +185,7 @@ def _hair_ids(hairs: Sequence[Hair], phantom: Phantom) -> Names:
         true = [h for h in phantom.hairs if h.root_visible == visible and h.kind != "abnormal"]
         true = [h for h in true if h.hair_id not in names]
         roots = np.array([hair.path_px[0] for hair in true]).reshape(-1, 2)
-        ways = np.array([hair.path_px[-1] - hair.path_px[0] for hair in true]).reshape(-1, 2)
-        ways = ways / np.maximum(np.hypot(*ways.T), 1e-9)[:, None]
+        ways = _unit(np.array([hair.path_px[-1] - hair.path_px[0] for hair in true]).reshape(-1, 2))
         limit = (SAME_ROOT_UM if visible else CUT_ROOT_UM) / phantom.um_per_px
         found = named_alike(_roots([hairs[k] for k in left]), roots, limit, ways)
         for k, at in zip(left, found, strict=True):

@@ -51,6 +51,8 @@ def test_two_photos_are_compared_in_words_and_files(compared: tuple[Path, Result
     row = pair_row(out)
     assert (row["pair_id"], row["subject"], row["days"]) == ("before__after", "", "168")
     assert f"{row['matched_hairs']} matched, {row['lost_hairs']} lost, {row['new_hairs']} new" in told.stdout
+    assert f"{float(row['lost_hairs_low']):g} to {float(row['lost_hairs_high']):g} lost" in told.stdout
+    assert f"{float(row['density_change_percent']):+g} % of the baseline's (95 % interval " in told.stdout
     assert f"{row['overlap_cm2']} cm2" in told.stdout
     assert f"{row['response']}: {RESPONSES[row['response']]}" in told.stdout
     assert (out / "overlays" / "pairs" / f"{row['pair_id']}.jpg").is_file()

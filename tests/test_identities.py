@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from trichoscan.match.identities import join
+from trichoscan.photo.read import read_photo
 from trichoscan.study import store
 from trichoscan.study.columns import hair_rows
 from trichoscan.study.kept import save_analysis
@@ -47,9 +48,10 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, tuple[Seen, .
     seen, entries = (first, second, third), []
     for number, (visit, date) in enumerate(zip(seen, DATES, strict=True)):
         image = f"v{number}.png"
-        cv2.imwrite(str(folder / image), np.full((*visit.analysis.counting_mask.shape, 3), 170, np.uint8))
+        bare = np.full((*visit.analysis.counting_mask.shape, 3), 170 + number, np.uint8)
+        cv2.imwrite(str(folder / image), bare)
         entries.append(Entry(folder / image, image, subject="S", site="vertex", visit=str(number), date=date))
-        analysis = replace(visit.analysis, sha256=str(number))
+        analysis = replace(visit.analysis, sha256=read_photo(folder / image).sha256)
         out = folder / "results"
         store.part_path(out, image).parent.mkdir(parents=True, exist_ok=True)
         made_from = {"sha256": str(number)}

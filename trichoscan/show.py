@@ -195,18 +195,16 @@ def _show_pairs(rows: Sequence[Mapping[str, str]]) -> None:
         return
     table = Table(box=None, pad_edge=False)
     table.add_column("follow-up", overflow="fold")
-    for title in ("cm2", "matched", "lost", "new", "hairs/cm2", "95 %", "um", "response"):
+    for title in ("cm2", "matched", "lost", "new", "hairs/cm2", "95 %", "um", "95 % ", "response"):
         table.add_column(title, justify="left" if title == "response" else "right", no_wrap=True)
     for row in rows:
         counts = (row["matched_hairs"], row["lost_hairs"], row["new_hairs"])
-        density, interval = _signed(row, "density_change_per_cm2")
         table.add_row(
             Text(row["followup_image"]),
             row["overlap_cm2"],
             *counts,
-            density,
-            interval,
-            _signed(row, "diameter_change_um")[0],
+            *_signed(row, "density_change_per_cm2"),
+            *_signed(row, "diameter_change_um"),
             row["response"],
         )
     _print(table)
@@ -244,14 +242,18 @@ def show_comparison(out: Path, summary: RunSummary) -> None:
     table.add_row("common field", f"{row['overlap_cm2']} cm2" if row["overlap_cm2"] else "no scale")
     counts = f"{row['matched_hairs']} matched, {row['lost_hairs']} lost, {row['new_hairs']} new"
     table.add_row("hairs", counts)
+    ends = [f"{float(row[f'{kind}_hairs{end}']):g}" for kind in ("lost", "new") for end in ("_low", "_high")]
+    table.add_row("", "{} to {} lost, {} to {} new (95 % intervals)".format(*ends))
     units = f"{row['matched_units']} matched, {row['lost_units']} lost, {row['new_units']} new"
     table.add_row("follicular units", units)
     for title, name, unit in COMPARED:
         if row[name]:
             value, interval = _signed(row, name)
             table.add_row(title, f"{value} {unit} (95 % interval {interval})")
-    if row["density_change_percent"]:
-        table.add_row("", f"{float(row['density_change_percent']):+g} % of the baseline's density")
+    percent = {change["measure"]: change for change in _read(out / "changes.csv")}["density_percent"]
+    if percent["change"]:
+        value, low, high = (f"{float(percent[end]):+g}" for end in ("change", "low", "high"))
+        table.add_row("density in percent", f"{value} % of the baseline's (95 % interval {low} to {high})")
     if row["smallest_detectable_change_per_cm2"]:
         table.add_row("smallest detectable", f"{row['smallest_detectable_change_per_cm2']} hairs/cm2")
     table.add_row("response", f"{row['response']}: {RESPONSES[row['response']]}")

@@ -1,6 +1,7 @@
 """A hair that only one visit shows is looked for again in the other, where it should be.
 
-First among the doubtful hairs that detection kept to itself there, then in the pixels (`pixels`).
+The doubtful hairs that detection kept to itself there take part in the assignment; then it is looked for in
+the pixels (`pixels`).
 """
 
 from __future__ import annotations
@@ -11,10 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trichoscan.match.constellation import Constellation
-from trichoscan.match.gain import Jitter, Rates, chances_alone, lasting, place_gain, steps, unseen
+from trichoscan.match.gain import (
+    Jitter,
+    Rates,
+    again_share,
+    chances_alone,
+    lasting,
+    place_gain,
+    steps,
+    unseen,
+)
 from trichoscan.match.pixels import Evidence
-from trichoscan.match.posterior import best_assignment, marginals
 from trichoscan.match.scene import Scene
+from trichoscan.overlooked import overlooked
 from trichoscan.records import Hair
 
 Floats = NDArray[np.float64]
@@ -47,17 +57,15 @@ class Found:
 
 
 @dataclass(frozen=True, eq=False)
-class Alone:
+class Side:
     """K hairs of one visit, in the baseline's frame, and what of the other visit may be they.
 
     Attributes
     ----------
     stars : Constellation
     roots_um, angle_rad, sd_map_um : (K, 2), (K,) and (K,) float64
-    alone : (M,) int64
-        Those without a partner, where the other photo shows the skin.
-    unpaired : (K,) float64
-        Probability that none of the hairs detected there is theirs.
+    shown : (K,) bool
+        Whether the other photo shows the skin there.
     gone : float
         Share of the hairs that are gone.
     doubtful : tuple of Hair
@@ -71,50 +79,36 @@ class Alone:
     roots_um: Floats
     angle_rad: Floats
     sd_map_um: Floats
-    alone: Ints
-    unpaired: Floats
+    shown: Bools
     gone: float
     doubtful: tuple[Hair, ...]
     doubtful_um: Floats
     evidence: Evidence | None
 
-    def chances(self) -> tuple[Floats, Floats]:
-        """(K,) and (K,) probability that each is gone, and that it is there and was overlooked."""
-        stars = self.stars
-        return chances_alone(stars.confidence, self.unpaired, self.gone, stars.repeatability, self.evidence)
 
-
-def sides(
-    scene: Scene,
-    chosen: Ints,
-    chance: Floats,
-    rates: Rates,
-    evidence: tuple[Evidence, Evidence] | None,
-) -> tuple[Alone, Alone]:
+def sides(scene: Scene, rates: Rates, evidence: tuple[Evidence, Evidence] | None) -> tuple[Side, Side]:
     """The baseline's hairs, looked for in the follow-up, and the follow-up's, looked for in the baseline."""
     first, second = scene.baseline, scene.followup
     sd = scene.sd_map_um
     sd_back = sd[_nearest(scene.at_um, first.roots_um)] if len(first) else np.zeros(len(second))
     return (
-        Alone(
+        Side(
             first,
             first.roots_um,
             first.angle_rad,
             sd,
-            np.setdiff1d(np.flatnonzero(scene.shown), chosen[:, 0]),
-            1 - chance.sum(1),
+            scene.shown,
             rates.lost,
             scene.doubtful_hairs,
             scene.doubtful,
             evidence[0] if evidence else None,
         ),
-        Alone(
+        Side(
             second,
             scene.at_um,
             scene.at_angle_rad,
             sd_back,
-            np.setdiff1d(np.flatnonzero(scene.shown_back), chosen[:, 1]),
-            1 - chance.sum(0),
+            scene.shown_back,
             rates.new,
             scene.doubtful_hairs_back,
             scene.doubtful_back,
@@ -128,57 +122,93 @@ def _nearest(points_um: Floats, others_um: Floats) -> Ints:
     return np.asarray(apart.argmin(1), np.int64)
 
 
-def look_again(side: Alone, jitter: Jitter, area_um2: float) -> Found:
-    """Look for the hairs that stayed alone.
+def with_doubtful(gain: Floats, both: tuple[Side, Side], jitter: Jitter, area_um2: float) -> Floats:
+    """Let the doubtful hairs of both photos stand for hairs that detection missed.
 
     Parameters
     ----------
-    side : Alone
+    gain : (K, L) float64
+        Of pairs of sure hairs, over being in no such pair.
+    both : (Side, Side)
+        With P doubtful hairs of the follow-up, and Q of the baseline.
     jitter : Jitter
     area_um2 : float
         Over which the doubtful hairs are spread.
 
     Returns
     -------
-    Found
+    (K + Q, L + P) float64
+        Over being in no pair at all. Two doubtful hairs are none.
     """
-    among = _among_doubtful(side, jitter, area_um2)
-    rest = np.setdiff1d(side.alone, among.partner)
-    if side.evidence is None or not len(rest):
-        return among
-    there = side.chances()[1]
-    seen = rest[(side.evidence.log_ratio[rest] >= LEAST_LOG_RATIO) & (there[rest] > SEEN_IN_PIXELS)]
-    hairs = tuple(
-        Hair(side.evidence.course_px[k], float(there[k]), ("tip_not_seen", "found_again", "no_diameter"))
-        for k in seen
-    )
-    return Found(
-        among.hairs + hairs,
-        np.concatenate([among.partner, seen]).astype(np.int64),
-        np.concatenate([among.probability, there[seen]]),
-    )
+    first, second = both
+    rows, columns = gain.shape
+    every = np.full((rows + len(second.doubtful), columns + len(first.doubtful)), -np.inf)
+    every[:rows, :columns] = gain + _not_among_doubtful(first)[:, None] + _not_among_doubtful(second)[None]
+    every[:rows, columns:] = _doubtful_gain(first, jitter, area_um2)
+    every[rows:, :columns] = _doubtful_gain(second, jitter, area_um2).T
+    return every
 
 
-def _among_doubtful(side: Alone, jitter: Jitter, area_um2: float) -> Found:
-    """Doubtful hairs that are the ones missing.
+def _not_among_doubtful(side: Side) -> Floats:
+    """(K,) log of being in no pair with a sure hair, over being in none with a doubtful one either."""
+    stars, weights = side.stars, side.stars.repeatability
+    missed = lasting(stars.confidence, weights) * (1 - side.gone) * overlooked(stars.confidence, weights)
+    alone = 1 - again_share(stars, side.gone)
+    return np.asarray(np.log(alone / (alone - missed * weights.recovered)))
 
-    A doubtful hair speaks for itself by its confidence: above the mean of its kind it is the likelier
-    to be a hair at all.
+
+def _doubtful_gain(side: Side, jitter: Jitter, area_um2: float) -> Floats:
+    """(K, P) gain of pairs with a doubtful hair.
+
+    It speaks for itself by its confidence: above the mean of its kind it is the likelier to be a hair at all.
     """
-    alone, stars = side.alone, side.stars
-    if not len(alone) or not side.doubtful:
-        return Found((), np.zeros(0, np.int64), np.zeros(0))
-    weights = stars.repeatability
-    sure = lasting(stars.confidence[alone], weights)
+    stars, weights = side.stars, side.stars.repeatability
+    if not len(stars) or not side.doubtful:
+        return np.zeros((len(stars), len(side.doubtful)))
+    sure = lasting(stars.confidence, weights)
     own = np.array([hair.confidence for hair in side.doubtful])
-    way = steps(side.roots_um[alone], side.angle_rad[alone], side.doubtful_um)
-    place = place_gain(way, side.sd_map_um[alone], jitter, np.log(len(own) / area_um2))
-    hidden = sure * (1 - side.gone) * unseen(stars.confidence, weights, side.evidence)[alone]
+    way = steps(side.roots_um, side.angle_rad, side.doubtful_um)
+    place = place_gain(way, side.sd_map_um, jitter, np.log(len(own) / area_um2))
+    hidden = sure * (1 - side.gone) * unseen(stars.confidence, weights, side.evidence)
     otherwise = sure * side.gone + hidden * (1 - weights.recovered) + (1 - sure)
     gain = place + np.log(hidden * weights.recovered / otherwise)[:, None] + np.log(own / own.mean())[None]
-    chance = marginals(gain)
-    rows, columns = best_assignment(gain).T
-    return Found(tuple(_found_again(side.doubtful[k]) for k in columns), alone[rows], chance[rows, columns])
+    return np.where(side.shown[:, None], gain, -np.inf)
+
+
+def look_again(side: Side, chosen: Ints, chance: Floats) -> tuple[Found, Floats]:
+    """Hairs of the other visit that this one tells of, and which of its own are gone.
+
+    Parameters
+    ----------
+    side : Side
+        K hairs.
+    chosen : (M, 2) int64
+        Pairs: number here, number there; doubtful hairs come after the others.
+    chance : (K + Q, L + P) float64
+        Probability of each pair.
+
+    Returns
+    -------
+    Found
+    (K,) float64
+        Probability that each is gone.
+    """
+    stars, evidence = side.stars, side.evidence
+    mine = chosen[chosen[:, 0] < len(stars)]
+    among = mine[mine[:, 1] >= chance.shape[1] - len(side.doubtful)]
+    hairs = tuple(_found_again(side.doubtful[k]) for k in among[:, 1] - chance.shape[1])
+    unpaired = 1 - chance[: len(stars)].sum(1)
+    gone, there = chances_alone(stars.confidence, unpaired, side.gone, stars.repeatability, evidence)
+    partner, probability = among[:, 0], chance[among[:, 0], among[:, 1]]
+    if evidence is not None:
+        rest = np.setdiff1d(np.flatnonzero(side.shown), mine[:, 0])
+        seen = rest[(evidence.log_ratio[rest] >= LEAST_LOG_RATIO) & (there[rest] > SEEN_IN_PIXELS)]
+        hairs += tuple(
+            Hair(evidence.course_px[k], float(there[k]), ("tip_not_seen", "found_again", "no_diameter"))
+            for k in seen
+        )
+        partner, probability = np.append(partner, seen), np.append(probability, there[seen])
+    return Found(hairs, partner, probability), gone
 
 
 def _found_again(hair: Hair) -> Hair:

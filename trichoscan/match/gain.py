@@ -185,17 +185,6 @@ def chances_alone(
     return alone * gone / total, alone * there / total
 
 
-def pixel_gain(baseline: Constellation, followup: Constellation, rates: Rates, evidence: Both) -> Floats:
-    """(K, L) log ratio of what both photos' pixels show if two hairs are one, over both being alone."""
-    parts = []
-    sides = (baseline, rates.lost, evidence[0]), (followup, rates.new, evidence[1])
-    for stars, share, pixels in sides:
-        _, there = chances_alone(stars.confidence, np.ones(len(stars)), share, stars.repeatability)
-        ratio = np.exp(pixels.log_ratio)
-        parts.append(np.log(ratio / (there * ratio + 1 - there)))
-    return parts[0][:, None] + parts[1][None]
-
-
 def again_share(stars: Constellation, gone: float) -> Floats:
     """(K,) probability that the other visit's detection shows each again."""
     missed = overlooked(stars.confidence, stars.repeatability)

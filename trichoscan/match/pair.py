@@ -1,10 +1,10 @@
 """The same hairs again: who is whom between two aligned visits, and what became of the others.
 
 Every pair of hairs is weighed by place under the alignment, by unit, direction, diameter and confidence
-(`gain`); one optimal assignment pairs them, and belief propagation over all assignments gives each pair its
-probability (`posterior`). Who stays alone is looked for again among the doubtful hairs of the other photo
-(`again`) and in its pixels (`pixels`), and is then lost or new with the probability that it truly is, rather
-than overlooked there or no hair at all here (`outcome`).
+(`gain`); one optimal assignment pairs them, the doubtful hairs of both photos with them (`again`), and belief
+propagation over all assignments gives each pair its probability (`posterior`). Who stays alone is looked for
+in the pixels of the other photo (`pixels`), and is then lost or new with the probability that it truly is,
+rather than overlooked there or no hair at all here (`outcome`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from trichoscan.match.again import look_again, sides
+from trichoscan.match.again import look_again, sides, with_doubtful
 from trichoscan.match.constellation import Constellation
 from trichoscan.match.gain import (
     Both,
@@ -25,7 +25,6 @@ from trichoscan.match.gain import (
     direction_gain,
     lasting,
     learn_jitter,
-    pixel_gain,
     place_gain,
     presence_gain,
     unit_gain,
@@ -48,8 +47,6 @@ PRIOR_HAIRS = 4.0
 MOST_GONE = 0.8
 ROUNDS = 4
 """Of pairing and learning the rates, the comb and the units in turn."""
-LOOKS = 2
-"""At the pixels: once as the roots are paired, once as they are after that."""
 SURE = 0.8
 """Pairs at least so probable teach how hair was combed, and how far roots lie about the map."""
 
@@ -84,23 +81,22 @@ def pair(
         raise TrichoscanError(f"these photos cannot be matched: {alignment.reason}")
     scene = see(baseline, followup, alignment)
     gain, chance, rates, jitter = _weigh(scene)
-    chosen = best_assignment(gain)
     evidence = None
     if pixels is not None and gain.size:
         sights = _sights(scene, (baseline, followup), pixels)
         between = _between(scene, (baseline, followup), alignment, sights)
         gain = gain + between
         chance, chosen = marginals(gain), best_assignment(gain)
-        for _ in range(LOOKS):
-            shown = _look_at_pixels(scene, chosen, chance, (baseline, followup), alignment, sights)
-            evidence = with_gaps(shown, scene.step_um[1], between)
-            rates = _rates(scene, chance, rates, evidence)
-            seen = gain + pixel_gain(scene.baseline, scene.followup, rates, shown)
-            chance, chosen = marginals(seen), best_assignment(seen)
-    both = sides(scene, chosen, chance, rates, evidence)
-    found = tuple(look_again(side, jitter, scene.followup_area_um2) for side in both)
-    gone = both[0].chances()[0], both[1].chances()[0]
-    return write_down(baseline, followup, alignment, scene, chosen, chance, gone, (found[0], found[1]))
+        shown = _look_at_pixels(scene, chosen, chance, (baseline, followup), alignment, sights)
+        evidence = with_gaps(shown, scene.step_um[1], between)
+        rates = _rates(scene, chance, rates, evidence)
+    both = sides(scene, rates, evidence)
+    every = with_doubtful(gain, both, jitter, scene.followup_area_um2)
+    chance, chosen = marginals(every), best_assignment(every)
+    found, gone = look_again(both[0], chosen, chance)
+    found_back, came = look_again(both[1], chosen[:, ::-1], chance.T)
+    sure = chosen[(chosen < gain.shape).all(1)]
+    return write_down(baseline, followup, alignment, scene, sure, chance, (gone, came), (found, found_back))
 
 
 def _sights(
