@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from tables import into_page, markdown
+from tables import each_float, into_page, markdown
 
 from trichoscan.learn.evaluate import evaluate
 from trichoscan.learn.slices import SLICES
@@ -163,11 +163,7 @@ def slice_table(slices: Sequence[Mapping[str, Any]]) -> str:
 
 def rounded(value: Any) -> Any:
     """The same to `DIGITS` decimals: more would differ between machines and say nothing."""
-    if isinstance(value, dict):
-        return {name: rounded(one) for name, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [rounded(one) for one in value]
-    return round(value, DIGITS) if isinstance(value, float) else value
+    return each_float(value, lambda number: round(number, DIGITS))
 
 
 def table(figures: dict[str, dict[str, float | None]]) -> str:
@@ -182,16 +178,19 @@ def table(figures: dict[str, dict[str, float | None]]) -> str:
     return "\n".join(lines)
 
 
+def made_of(record: dict[str, Any]) -> str:
+    """With which weights, and by what, the tables of `record` were made."""
+    return f"Weights {record['weights']}; made by `python benchmarks/accuracy.py`."
+
+
 def into_readme(readme: str, record: dict[str, Any]) -> str:
     """The README with the tables of `record` between its marks."""
-    said = f"Weights {record['weights']}; made by `python benchmarks/accuracy.py`."
-    return into_page(readme, "accuracy", f"{table(record['figures'])}\n\n{said}")
+    return into_page(readme, "accuracy", f"{table(record['figures'])}\n\n{made_of(record)}")
 
 
 def into_how_well(page: str, record: dict[str, Any]) -> str:
     """The page with the slices of `record` between its marks."""
-    said = f"Weights {record['weights']}; made by `python benchmarks/accuracy.py`."
-    return into_page(page, "slices", f"{slice_table(record['slices'])}\n\n{said}")
+    return into_page(page, "slices", f"{slice_table(record['slices'])}\n\n{made_of(record)}")
 
 
 def main() -> None:

@@ -24,7 +24,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tables import into_page, markdown
+from tables import each_float, into_page, markdown
 
 ROOT = Path(__file__).resolve().parents[1]
 FIGURES = ROOT / "benchmarks" / "scale.json"
@@ -378,9 +378,7 @@ def main() -> None:
 
 def rounded(value: Any) -> Any:
     """The same with four significant digits."""
-    if isinstance(value, dict):
-        return {name: rounded(one) for name, one in value.items()}
-    return float(f"{value:.4g}") if isinstance(value, float) else value
+    return each_float(value, lambda number: float(f"{number:.4g}"))
 
 
 if __name__ == "__main__":

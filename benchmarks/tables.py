@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 
 def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -35,3 +36,12 @@ def into_page(page: str, mark: str, text: str) -> str:
         raise ValueError(f"the page needs one {start} and, after it, one {end}")
     before, rest = page.split(start)
     return f"{before}{start}\n{text}\n{end}{rest.split(end)[1]}"
+
+
+def each_float(value: Any, shorten: Callable[[float], float]) -> Any:
+    """The same record, of dicts and lists within each other, with every float shortened."""
+    if isinstance(value, dict):
+        return {name: each_float(one, shorten) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [each_float(one, shorten) for one in value]
+    return shorten(value) if isinstance(value, float) else value

@@ -126,11 +126,11 @@ def _checkpoint(weights: Path, path: Path) -> Path:
 
 def _inherited(folder: Path, first: Weights) -> dict[str, Any]:
     """What a review cannot measure anew: repeatability; operating points, where it has too few hairs."""
-    kept = {name: first.config[name] for name in ("repeatability",) if name in first.config}
     config = json.loads((folder / "config.json").read_text())
-    if config["validation"]["hairs"] >= FEWEST_HAIRS:
-        return kept
-    return kept | {"thresholds": first.config["thresholds"], "count_cv": first.config["count_cv"]}
+    names = ["repeatability"]
+    if config["validation"]["hairs"] < FEWEST_HAIRS:
+        names += ["thresholds", "count_cv"]
+    return {name: first.config[name] for name in names if name in first.config}
 
 
 def _figures(outcome: Outcome) -> dict[str, Any]:
