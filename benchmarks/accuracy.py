@@ -24,7 +24,7 @@ from trichoscan.learn.evaluate import evaluate
 from trichoscan.learn.slices import SLICES
 from trichoscan.phantom.write import write_phantoms
 from trichoscan.segment.infer import load_weights
-from trichoscan.study.batch import analyze_folder
+from trichoscan.study.batch import RunOptions, analyze_folder
 
 ROOT = Path(__file__).resolve().parents[1]
 FIGURES = ROOT / "benchmarks" / "accuracy.json"
@@ -63,7 +63,7 @@ def real_photos(fdu: Path, photos: int, folder: Path) -> dict[str, float | None]
     """Figures on held-out real photos with hand-drawn hairs; seams of the annotation are left out."""
     held_out = load_weights().config["split"]["held_out"][:photos]
     paths = [fdu / "images" / f"{stem}.jpg" for stem in held_out]
-    analyze_folder(paths, folder, manifest=fdu / "images" / "manifest.csv", device="cpu")
+    analyze_folder(paths, folder, RunOptions(manifest=fdu / "images" / "manifest.csv", device="cpu"))
     figures = evaluate(folder, fdu / "truth", seams=True) | {"crossing_f1": crossing_f1(folder)}
     return figures | {"interval_holds_percent": interval_holds_percent(folder)}
 
@@ -92,7 +92,7 @@ def interval_holds_percent(results: Path) -> float:
 def phantoms(style: str, number: int, folder: Path) -> dict[str, float | None]:
     """Figures on phantoms of one style, seen by directions over the first 0.4 mm of each hair."""
     write_phantoms(folder / "set", n=number, seed=PHANTOM_SEED, style=style)
-    analyze_folder([folder / "set" / "images"], folder / "results", device="cpu")
+    analyze_folder([folder / "set" / "images"], folder / "results", RunOptions(device="cpu"))
     figures = evaluate(folder / "results", folder / "set" / "truth", direction="start")
     return figures | {"crossing_f1": crossing_f1(folder / "results")}
 

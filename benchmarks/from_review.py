@@ -109,7 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and print."""
     from trichoscan.learn.review import learn_from_review
     from trichoscan.segment.infer import load_weights
-    from trichoscan.study.batch import analyze_folder
+    from trichoscan.study.batch import RunOptions, analyze_folder
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--style", default="light")
@@ -123,7 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         folder = asked.keep or Path(temporary)
         clinic = draw_clinic(folder / "clinic", asked.style, asked.subjects, seed=9000)
         results = folder / "results"
-        analyze_folder([clinic / "images"], results, device=asked.device)
+        analyze_folder([clinic / "images"], results, RunOptions(device=asked.device))
         print("reviewed:", correct_by_truth(results, clinic / "truth"), flush=True)
         started = time.perf_counter()
         outcome = learn_from_review(results, folder / "run", steps=asked.steps, device=asked.device)

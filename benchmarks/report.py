@@ -20,7 +20,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,6 @@ def enter_many(results: Path, photos: Path, out: Path, count: int) -> tuple[Path
     """
     from trichoscan.study import store
     from trichoscan.study.batch import analyze_folder
-    from trichoscan.study.pairs import pair_files, pair_part_path
 
     with (photos / "manifest.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
@@ -57,33 +56,10 @@ def enter_many(results: Path, photos: Path, out: Path, count: int) -> tuple[Path
         for row in rows:
             image = f"{k:02d}_{row['image']}"
             shutil.copy(photos / row["image"], new_photos / image)
+            _enter_photo(results, row["image"], new_results, image)
             entered.append({**row, "image": image, "subject": f"{k:02d}_{row['subject']}"})
-            stems = Path(row["image"]).stem, Path(image).stem
-            names = [store.photo_files(folder, stem) for folder, stem in
-                     zip((results, new_results), stems, strict=True)]  # fmt: skip
-            paths = list(zip(*names, strict=True))
-            paths.append(
-                (store.analysis_path(results, row["image"]), store.analysis_path(new_results, image))
-            )
-            for old, new in paths:
-                new.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(old, new)
-            part = store.part_path(results, row["image"]).read_text()
-            part = part.replace(f"geometry/{stems[0]}.geojson", f"geometry/{stems[1]}.geojson")
-            store.part_path(new_results, image).write_text(part)
         for pair_id in pairs:
-            new_id = "__".join(f"{k:02d}_{stem}" for stem in pair_id.split("__"))
-            for old, new in zip(pair_files(results, pair_id), pair_files(new_results, new_id), strict=True):
-                new.parent.mkdir(parents=True, exist_ok=True)
-                if old.is_file():
-                    shutil.copy(old, new)
-            part = json.loads(pair_part_path(results, pair_id).read_text())
-            part["pair_id"] = new_id
-            if part["made_from"]:
-                part["made_from"]["images"] = [f"{k:02d}_{one}" for one in part["made_from"]["images"]]
-            new = pair_part_path(new_results, new_id)
-            new.parent.mkdir(parents=True, exist_ok=True)
-            new.write_text(json.dumps(part))
+            _enter_pair(results, pair_id, new_results, f"{k:02d}_")
     with (new_photos / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
         table = csv.DictWriter(file, rows[0].keys())
         table.writeheader()
@@ -91,6 +67,41 @@ def enter_many(results: Path, photos: Path, out: Path, count: int) -> tuple[Path
     summary = analyze_folder([new_photos], new_results)
     assert summary.kept == len(entered), f"only {summary.kept} of {len(entered)} photos were known"
     return new_photos, new_results
+
+
+def _enter_photo(results: Path, image: str, new_results: Path, new_image: str) -> None:
+    """All that `analyze` keeps of a photo, under another name."""
+    from trichoscan.study import store
+
+    stem, new_stem = Path(image).stem, Path(new_image).stem
+    _copy(store.photo_files(results, stem), store.photo_files(new_results, new_stem))
+    _copy([store.analysis_path(results, image)], [store.analysis_path(new_results, new_image)])
+    part = store.part_path(results, image).read_text()
+    part = part.replace(f"geometry/{stem}.geojson", f"geometry/{new_stem}.geojson")
+    store.part_path(new_results, new_image).write_text(part)
+
+
+def _enter_pair(results: Path, pair_id: str, new_results: Path, before: str) -> None:
+    """All that `analyze` keeps of a pair, with `before` in front of the names of its photos."""
+    from trichoscan.study.pairs import pair_files, pair_part_path
+
+    new_id = "__".join(before + stem for stem in pair_id.split("__"))
+    _copy(pair_files(results, pair_id), pair_files(new_results, new_id))
+    part = json.loads(pair_part_path(results, pair_id).read_text())
+    part["pair_id"] = new_id
+    if part["made_from"]:
+        part["made_from"]["images"] = [before + one for one in part["made_from"]["images"]]
+    new = pair_part_path(new_results, new_id)
+    new.parent.mkdir(parents=True, exist_ok=True)
+    new.write_text(json.dumps(part))
+
+
+def _copy(files: Iterable[Path], copies: Iterable[Path]) -> None:
+    """Each file that is there."""
+    for old, new in zip(files, copies, strict=True):
+        if old.is_file():
+            new.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(old, new)
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from tables import markdown
 from trichoscan.learn.evaluate import evaluate
 from trichoscan.learn.pairing import EDGE_PX, near_edge, near_seam, pair_hairs
 from trichoscan.segment.infer import load_weights
-from trichoscan.study.batch import analyze_folder
+from trichoscan.study.batch import RunOptions, analyze_folder
 
 ROOT = Path(__file__).resolve().parents[1]
 PHOTOS, STEPS, BATCH, CROP_PX, SEED = 60, 800, 8, 384, 1
@@ -68,7 +68,9 @@ def judge(weights: Path | None, photos: Path, number: int, out: Path) -> dict[st
     """Figures of weights on the first `number` held-out photos; results are written into `out`."""
     held_out = load_weights().config["split"]["held_out"][:number]
     paths = [photos / "images" / f"{stem}.jpg" for stem in held_out]
-    analyze_folder(paths, out, manifest=photos / "images" / "manifest.csv", weights=weights, device="cpu")
+    analyze_folder(
+        paths, out, RunOptions(manifest=photos / "images" / "manifest.csv", weights=weights, device="cpu")
+    )
     return evaluate(out, photos / "truth", seams=True) | by_kind(out, photos / "truth")
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import gamma
 
 from trichoscan.flags import CHANGE_FLAGS
 from trichoscan.match.gain import overlooked as missed
@@ -16,7 +17,7 @@ from trichoscan.measure.units import group_units
 from trichoscan.records import Alignment, Analysis, Estimate, Hair, Match, Pairing, Quality, TrichoscanError
 from trichoscan.response import draws, fates, growth, models, plan, rule
 from trichoscan.response.change import MEASURES, quantify_change
-from trichoscan.response.events import overlooked
+from trichoscan.response.events import Events, overlooked
 from trichoscan.response.fates import COUNTS
 from trichoscan.response.rows import COLUMNS, change_row, refused_row
 from trichoscan.response.rule import judge
@@ -221,6 +222,7 @@ def test_levels_and_changes_belong_together(simulated):
             assert found.followup - found.baseline == pytest.approx(found.field.value, abs=1e-9)
             assert found.site.value == pytest.approx(found.field.value, rel=1e-9)
             assert found.field.low <= found.field.value <= found.field.high
+            assert found.site.low <= found.field.low and found.field.high <= found.site.high
         density = change.measures["density_per_cm2"]
         percent = 100 * density.site.value / density.baseline
         assert change.measures["density_percent"].site.value == pytest.approx(percent)
@@ -242,6 +244,26 @@ def test_intervals_cover_the_change_in_the_field_and_of_the_site(simulated):
     # Of 120 trials at 95 %, fewer than 105 happen by chance once in 3000 times.
     assert sum(in_field) >= 105 and sum(of_site) >= 105 and sum(diameter) >= 105
     assert sum(in_field) < 120 or sum(of_site) < 120
+
+
+@pytest.mark.parametrize("came", [0, 1, 7])
+def test_the_site_of_few_lone_new_hairs_has_jeffreys_posterior(came):
+    """Gamma(x + 1/2): skew, and not nothing where none came."""
+    units, zeros = 30, np.zeros(30)
+    sign = (np.arange(units) < came).astype(np.int64)
+    events = Events(
+        sign=sign, match=np.arange(units), probability=np.ones(units), cluster=np.arange(units),
+        overlooked=zeros, diameter_um=np.full((2, units), np.nan), se_um=np.full((2, units), np.nan),
+        whole_unit=sign > 0, unit_sign=sign, unit_probability=np.ones(units), unit_overlooked=zeros,
+        unit_cluster=np.arange(units), clusters=units,
+    )  # fmt: skip
+    drawn = draws.draw_site(events, 0.0, np.random.default_rng(3))
+    for weight, unseen in ((drawn.hair, drawn.unseen), (drawn.unit, drawn.unseen_units)):
+        new = (weight @ (sign > 0) + unseen[1])[1:]
+        for share in (0.025, 0.25, 0.5, 0.75, 0.975):
+            rank = gamma.cdf(np.quantile(new, share), came + 0.5)
+            assert rank == pytest.approx(share, abs=4 * np.sqrt(share * (1 - share) / draws.DRAWS))
+        assert weight[0] @ (sign > 0) == came and unseen[1, 0] == 0
 
 
 def test_the_rule_finds_response_where_nothing_changed_in_one_of_twenty_at_most(simulated):

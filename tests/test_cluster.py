@@ -18,7 +18,7 @@ from killed_runs import differences, tree
 from test_executors import is_alive, wait_until
 
 from trichoscan.records import TrichoscanError
-from trichoscan.study.batch import analyze_folder
+from trichoscan.study.batch import RunOptions, analyze_folder
 from trichoscan.study.executors.task import Lost
 from trichoscan.study.lock import held
 
@@ -86,7 +86,7 @@ def on_cluster(address: str, jobs: list[Job], out: Path) -> dict[Job, Any]:
 def test_a_cluster_writes_the_bytes_of_one_process_though_a_worker_is_killed(
     cluster: str, photos: Path, tmp_path: Path
 ) -> None:
-    analyze_folder([photos], tmp_path / "alone", um_per_px=5.5)
+    analyze_folder([photos], tmp_path / "alone", RunOptions(um_per_px=5.5))
     victim, _ = workers_of(cluster)
 
     def kill(*_: object) -> None:
@@ -94,7 +94,7 @@ def test_a_cluster_writes_the_bytes_of_one_process_though_a_worker_is_killed(
             os.kill(victim, signal.SIGKILL)
 
     out = tmp_path / "together"
-    summary = analyze_folder([photos], out, um_per_px=5.5, dask=cluster, on_progress=kill)
+    summary = analyze_folder([photos], out, RunOptions(um_per_px=5.5, dask=cluster), on_progress=kill)
     assert (summary.ok, summary.failed) == (PHOTOS, 0)
     assert not is_alive(victim)
     assert differences(out, tree(tmp_path / "alone")) == []
@@ -132,9 +132,9 @@ def test_workers_that_do_not_see_the_results_are_told(cluster: str, tmp_path: Pa
 
 def test_a_scheduler_that_is_not_there_is_told(photos: Path, tmp_path: Path) -> None:
     with pytest.raises(TrichoscanError, match=r"--dask tcp://127\.0\.0\.1:9: no scheduler answers"):
-        analyze_folder([photos], tmp_path / "out", dask="tcp://127.0.0.1:9")
+        analyze_folder([photos], tmp_path / "out", RunOptions(dask="tcp://127.0.0.1:9"))
     with pytest.raises(TrichoscanError, match="no scheduler answers"):
-        analyze_folder([photos], tmp_path / "out", dask="post://x")
+        analyze_folder([photos], tmp_path / "out", RunOptions(dask="post://x"))
 
 
 def test_a_scheduler_that_dies_ends_the_run(tmp_path: Path) -> None:
@@ -164,4 +164,4 @@ def test_a_scheduler_that_dies_ends_the_run(tmp_path: Path) -> None:
 
 def test_dask_and_workers_do_not_go_together(photos: Path, tmp_path: Path) -> None:
     with pytest.raises(TrichoscanError, match="--dask and --workers do not go together"):
-        analyze_folder([photos], tmp_path / "out", dask="tcp://127.0.0.1:9", workers=2)
+        analyze_folder([photos], tmp_path / "out", RunOptions(dask="tcp://127.0.0.1:9", workers=2))

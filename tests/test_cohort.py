@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from scipy.stats import binom, ttest_rel
+from scipy.stats import binom, t, ttest_rel
 from test_change import planted
 
 from trichoscan.phantom.trial import EFFECT_WEEKS, LAST_WEEK, Arm, draw_trial
@@ -186,6 +186,27 @@ def subjects(n, arm, visit="week24", change=3.0, baseline=100.0):
         SubjectChange(f"{arm}{i}", arm, visit, baseline + 3 * ((7 * i) % n), change + spread[i], 1)
         for i in range(n)
     ]
+
+
+@pytest.mark.parametrize(("changes", "reason"), [([4.0, 4.1], "2 of at least 3"), ([4.0] * 5, "alike")])
+def test_no_interval_is_made_of_two_subjects_or_of_like_ones(changes, reason):
+    visits = [
+        VisitChange(f"S{k}", "vertex", "serum", "week24", 168, {PRIMARY: 100.0}, {PRIMARY: value}, "improved")
+        for k, value in enumerate(changes)
+    ]
+    enrolled = [Enrolled(v.subject, v.site, v.arm, v.baseline) for v in visits]
+    rows = [row for row in summarize_cohort(visits, enrolled) if row.measure == PRIMARY]
+    assert [row.visit for row in rows] == ["baseline", "week24"]
+    assert rows[1].change == pytest.approx(np.mean(changes)) and reason in rows[1].note
+    assert all(math.isnan(end) for row in rows for end in (row.low, row.high, row.p))
+
+
+def test_the_mean_at_baseline_has_its_interval():
+    changes, enrolled = observe(draw_trial(24, 5, arms=(Arm("serum", 21.0, 20.0),)), 5)
+    row = next(r for r in summarize_cohort(changes, enrolled) if r.visit == "baseline")
+    subjects = [e.baseline[PRIMARY] for e in enrolled]
+    ends = t.interval(0.95, len(subjects) - 1, np.mean(subjects), np.std(subjects, ddof=1) / 24**0.5)
+    assert (row.low, row.high) == (pytest.approx(ends[0]), pytest.approx(ends[1])) and math.isnan(row.p)
 
 
 def test_too_few_subjects_get_a_reason_instead_of_a_number():

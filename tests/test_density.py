@@ -17,6 +17,7 @@ COLUMNS = [
     "mean_diameter_se_um", "median_diameter_um", "sd_diameter_um", "cumulative_thickness_mm_per_cm2",
     "terminal_count", "vellus_count", "vellus_percent", "terminal_to_vellus_ratio", "mean_unit_spacing_um",
 ]  # fmt: skip
+UNIT_ENDS = ["unit_density_low", "unit_density_high"]
 
 
 def hair(x, y, diameter_px=16.0, se_px=0.4, confidence=0.9, flags=()):
@@ -135,7 +136,7 @@ def test_summary_of_a_known_photo():
     analysis = analysis_of(hairs)
     result = summarize(analysis)
     area = (SHAPE[0] - 60) * (SHAPE[1] - 60) * (UM_PER_PX * 1e-4) ** 2
-    assert list(result) == [*COLUMNS, *distribution.COLUMNS]
+    assert list(result) == [*COLUMNS, *distribution.COLUMNS, *UNIT_ENDS]
     assert result["hair_count"] == 4 and result["unit_count"] == 3
     assert result["hair_density_per_cm2"] == pytest.approx(4 / area)
     assert result["unit_density_per_cm2"] == pytest.approx(3 / area)
@@ -152,6 +153,19 @@ def test_summary_of_a_known_photo():
     assert summarize(analysis, vellus_below_um=10.0)["terminal_to_vellus_ratio"] is None
 
 
+def test_units_have_the_interval_of_the_hairs_where_each_has_one():
+    alone = [hair(100 + 150 * k, 100 + 100 * k, confidence=0.7) for k in range(5)]
+    found = summarize(analysis_of(alone))
+    assert found["unit_count"] == 5
+    for end in ("low", "high"):
+        assert found[f"unit_density_{end}"] == pytest.approx(found[f"hair_density_{end}"])
+    doubled = summarize(analysis_of([*alone, *(replace(h, path_px=h.path_px + 6.0) for h in alone)]))
+    assert doubled["unit_count"] == 5 and doubled["unit_density_low"] > found["unit_density_low"]
+    none = summarize(analysis_of([]))
+    area = (SHAPE[0] - 60) * (SHAPE[1] - 60) * (UM_PER_PX * 1e-4) ** 2
+    assert none["unit_density_low"] == 0 and none["unit_density_high"] == pytest.approx(3 / area)
+
+
 def test_one_hair_has_its_own_error():
     result = summarize(analysis_of([hair(300, 300, 16, 0.4)]))
     assert result["mean_diameter_se_um"] == pytest.approx(2.0)
@@ -161,7 +175,7 @@ def test_one_hair_has_its_own_error():
 @pytest.mark.parametrize("um_per_px", [UM_PER_PX, None])
 def test_no_hair(um_per_px):
     result = summarize(analysis_of([], um_per_px))
-    assert list(result) == [*COLUMNS, *distribution.COLUMNS]
+    assert list(result) == [*COLUMNS, *distribution.COLUMNS, *UNIT_ENDS]
     assert result["hair_count"] == 0 and result["unit_count"] == 0
     assert result["hair_density_per_cm2"] == (0.0 if um_per_px else None)
     assert result["cumulative_thickness_mm_per_cm2"] == (0.0 if um_per_px else None)
@@ -172,6 +186,7 @@ def test_no_scale_leaves_um_and_density_empty():
     result = summarize(analysis_of([hair(300, 300), hair(500, 400)], None))
     assert result["hair_count"] == 2 and result["unit_count"] == 2
     assert all(value is None for name, value in result.items() if "_um" in name or "cm2" in name)
+    assert result["unit_density_low"] is None and result["unit_density_high"] is None
     assert result["vellus_count"] is None
 
 

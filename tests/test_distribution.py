@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trichoscan.measure.density import with_scale_error
-from trichoscan.measure.distribution import bimodality, stand_ins
+from trichoscan.measure.distribution import bimodality, precision, stand_ins
 from trichoscan.records import Estimate, Hair
 
 
@@ -47,6 +47,22 @@ def test_when_thin_hairs_fail_the_corrected_figures_are_nearer_to_the_truth():
         for figure in (lambda d: d, lambda d: d < 40.0):
             corrected = np.average(figure(known), weights=stands_for)
             assert abs(corrected - figure(true).mean()) <= abs(figure(known).mean() - figure(true).mean())
+
+
+def test_hairs_measured_badly_weigh_less_and_equal_ones_alike():
+    rng = np.random.default_rng(3)
+    true, se = rng.normal(70, 12, 400), np.where(np.arange(400) < 120, 30.0, 2.0)
+    weights = precision(true + rng.normal(0, se), se)
+    assert weights[0] < weights[-1] / 3
+    assert precision(true, np.full(400, 5.0)) == pytest.approx(precision(true, np.full(400, 5.0))[0])
+    # Against the mean of all the error is smaller, over many photos.
+    off = []
+    for _ in range(200):
+        true = rng.normal(70, 12, 40)
+        seen = true + rng.normal(0, se[100:140])
+        by_weight = np.average(seen, weights=precision(seen, se[100:140]))
+        off.append((by_weight - true.mean(), seen.mean() - true.mean()))
+    assert np.std(off, axis=0)[0] < 0.8 * np.std(off, axis=0)[1] and abs(np.mean(off, axis=0)[0]) < 0.5
 
 
 def test_the_scale_widens_the_interval_of_a_density_twice():

@@ -13,7 +13,7 @@ import typer
 import trichoscan
 from trichoscan.cli import app
 from trichoscan.flags import CHANGE_FLAGS, HAIR_FLAGS, PHOTO_FLAGS
-from trichoscan.measure import density, edges, lens, profiles, sections, thickness, units, visibility
+from trichoscan.measure import density, doubles, edges, lens, profiles, sections, thickness, units, visibility
 from trichoscan.photo import calibrate, quality, read, scale_bar
 from trichoscan.response.cohort import COLUMNS as COHORT_COLUMNS
 from trichoscan.segment import infer
@@ -144,6 +144,8 @@ def test_each_hair_flag_is_raised(flag: str) -> None:
         (visibility.WIDEST_UM, "its upper quartile above {:.0f} um"),
         (visibility.DENSEST_PER_CM2, "more than {:.0f} hairs per cm2 were counted"),
         (thickness.WIDEST_UM, "wider than {:.0f} um"),
+        (doubles.WIDEST_SINGLE_UM, "wider than {:.0f} um, or than"),
+        (doubles.AS_TWO, "{:.2f} times the upper quartile of the photo's clear hairs"),
         (thickness.WIDEST_PX, "({:.0f} px without a scale)"),
         (thickness.MODEL_SE_PX, "of the blur; {:.2f} px;"),
         (thickness.PALE_SE_PX, "{:.2f} px times the sRGB value"),

@@ -71,6 +71,9 @@ def desk(clinic: Path, study: Path, measured: Path, tmp_path_factory: pytest.Tem
     """A folder with all that the examples name. Do not write into it."""
     folder = tmp_path_factory.mktemp("desk")
     shutil.copytree(clinic / "images", folder / "photos")
+    (folder / "photos" / "photo_2.jpg").unlink()
+    manifest = folder / "photos" / "manifest.csv"
+    manifest.write_text("".join(manifest.read_text(encoding="utf-8").splitlines(keepends=True)[:3]), "utf-8")
     shutil.copy(study / "images" / "S1_vertex_baseline.jpg", folder / "before.jpg")
     shutil.copy(study / "images" / "S1_vertex_week24.jpg", folder / "after.jpg")
     shutil.copytree(measured, folder / "results")

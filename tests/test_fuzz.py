@@ -149,7 +149,7 @@ def test_folders_that_cannot_be_opened_are_told_and_the_rest_is_read(tmp_path: P
 
 
 def test_a_run_goes_on_past_what_cannot_be_read(tmp_path: Path) -> None:
-    from trichoscan.study.batch import analyze_folder
+    from trichoscan.study.batch import RunOptions, analyze_folder
 
     photos = tmp_path / "photos"
     picture(photos / "good.png")
@@ -157,5 +157,5 @@ def test_a_run_goes_on_past_what_cannot_be_read(tmp_path: Path) -> None:
     (photos / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
     (photos / "empty.dcm").touch()
     (photos / "cut.png").write_bytes((photos / "good.png").read_bytes()[:60])
-    summary = analyze_folder([photos], tmp_path / "results", um_per_px=5.5)
+    summary = analyze_folder([photos], tmp_path / "results", RunOptions(um_per_px=5.5))
     assert (summary.ok, summary.failed) == (1, 4)

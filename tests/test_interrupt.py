@@ -15,23 +15,21 @@ def pythons_own_handler():
     signal.signal(signal.SIGTERM, before_term)
 
 
-def test_an_interrupt_that_was_swallowed_comes_at_the_next_check():
+@pytest.mark.parametrize(
+    ("sent", "stop", "handler"),
+    [
+        (signal.SIGINT, KeyboardInterrupt, signal.default_int_handler),
+        (signal.SIGTERM, Terminated, signal.SIG_DFL),
+    ],
+)
+def test_a_stop_that_was_swallowed_comes_at_the_next_check(sent, stop, handler):
     with heed_signals() as check:
         check()
-        with pytest.raises(KeyboardInterrupt):
-            signal.raise_signal(signal.SIGINT)
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(stop):
+            signal.raise_signal(sent)
+        with pytest.raises(stop):
             check()
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-
-
-def test_sigterm_is_a_stop_of_its_own_kind():
-    with heed_signals() as check:
-        with pytest.raises(Terminated):
-            signal.raise_signal(signal.SIGTERM)
-        with pytest.raises(Terminated):
-            check()
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    assert signal.getsignal(sent) is handler
 
 
 def test_a_handler_of_others_stays():

@@ -18,7 +18,7 @@ from killed_runs import differences, tree
 from test_executors import wait_until
 
 from trichoscan.records import TrichoscanError
-from trichoscan.study.batch import Outcome, analyze_folder
+from trichoscan.study.batch import Outcome, RunOptions, analyze_folder
 from trichoscan.study.events import log_event, mend_log, read_events
 from trichoscan.study.lock import held, read_holder
 
@@ -64,7 +64,7 @@ def reference(clinic: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[st
     """Files of an undisturbed run over the three photos, beside them."""
     folder = tmp_path_factory.mktemp("reference")
     shutil.copytree(clinic / "images", folder / "photos", ignore=shutil.ignore_patterns("*.csv"))
-    analyze_folder([folder / "photos"], folder / "out", um_per_px=5.5)
+    analyze_folder([folder / "photos"], folder / "out", RunOptions(um_per_px=5.5))
     return tree(folder / "out")
 
 
@@ -76,7 +76,7 @@ def same(out: Path, reference: dict[str, str]) -> bool:
 def test_events_tell_what_happened(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     (photos / "photo_1.jpg").write_bytes(b"no photo")
-    analyze_folder([photos], out, um_per_px=5.5)
+    analyze_folder([photos], out, RunOptions(um_per_px=5.5))
     events = read_events(out)
     assert [event["event"] for event in events] == [
         "run_started", "photo_done", "photo_failed", "photo_done", "run_ended",
@@ -87,7 +87,7 @@ def test_events_tell_what_happened(photos: Path, tmp_path: Path) -> None:
     assert events[2]["error"] == rows(out)[1]["error"] != ""
     assert str(tmp_path) not in (out / "events.jsonl").read_text()
     before = (out / "events.jsonl").read_bytes()
-    analyze_folder([photos], out, um_per_px=5.5)
+    analyze_folder([photos], out, RunOptions(um_per_px=5.5))
     assert (out / "events.jsonl").read_bytes().startswith(before)
     assert events_of(out)[5:] == ["run_started", "photo_reused", "photo_reused", "photo_failed", "run_ended"]
 
@@ -100,7 +100,7 @@ def test_events_name_nobody_under_pseudonyms(clinic: Path, tmp_path: Path) -> No
     shutil.copy(clinic / "images" / "photo_0.jpg", photos / "Anna-Muster_vertex.jpg")
     (photos / "Anna-Muster_front.jpg").write_bytes(b"no photo")
     make_key(key)
-    analyze_folder([photos], out, pattern="{subject}_{site}", um_per_px=5.5, pseudonymize=key)
+    analyze_folder([photos], out, RunOptions(pattern="{subject}_{site}", um_per_px=5.5, pseudonymize=key))
     told = (out / "events.jsonl").read_text()
     assert "Anna" not in told and "Muster" not in told and str(tmp_path) not in told
     assert {event["image"] for event in read_events(out) if "image" in event} == {
@@ -109,7 +109,7 @@ def test_events_name_nobody_under_pseudonyms(clinic: Path, tmp_path: Path) -> No
     log_event(out, "earlier", "run_started", parameters={})
     (out / "run.json").unlink()
     with pytest.raises(TrichoscanError, match="holds results with names"):
-        analyze_folder([photos], out, pattern="{subject}_{site}", um_per_px=5.5, pseudonymize=key)
+        analyze_folder([photos], out, RunOptions(pattern="{subject}_{site}", um_per_px=5.5, pseudonymize=key))
 
 
 def test_a_line_that_a_crash_left_is_cut_off(tmp_path: Path) -> None:
@@ -125,14 +125,14 @@ def test_a_line_that_a_crash_left_is_cut_off(tmp_path: Path) -> None:
 
 def test_a_run_that_changes_nothing_leaves_every_file(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    analyze_folder([photos], out, um_per_px=5.5)
+    analyze_folder([photos], out, RunOptions(um_per_px=5.5))
     first = tree(out)
     os.utime(out / "report.html", (1, 1))
-    analyze_folder([photos], out, um_per_px=5.5)
+    analyze_folder([photos], out, RunOptions(um_per_px=5.5))
     assert tree(out) == first
     assert (out / "report.html").stat().st_mtime == 1, "the report is not made anew"
     (out / "report.html").write_text("spoilt")
-    analyze_folder([photos], out, um_per_px=5.5)
+    analyze_folder([photos], out, RunOptions(um_per_px=5.5))
     assert tree(out) == first
 
 
@@ -146,7 +146,7 @@ def test_two_runs_do_not_share_a_folder(photos: Path, tmp_path: Path, reference:
             assert other.returncode == 2 and other.stderr.count("\n") == 1
             told.append(other.stderr)
 
-    analyze_folder([photos], out, um_per_px=5.5, on_progress=second)
+    analyze_folder([photos], out, RunOptions(um_per_px=5.5), on_progress=second)
     assert f"another run is at work there, process {os.getpid()} on " in told[0]
     assert "wait for it, stop it, or name another folder" in told[0]
     assert same(out, reference)
@@ -206,7 +206,7 @@ def test_sigterm_ends_a_run_cleanly_and_the_next_goes_on(clinic: Path, tmp_path:
     for path in photos.iterdir():
         if not any(path.name == event.get("image") for event in read_events(out)):
             path.unlink()
-    assert analyze_folder([photos], out, um_per_px=5.5).kept == done
+    assert analyze_folder([photos], out, RunOptions(um_per_px=5.5)).kept == done
 
 
 def small_disk(script: str) -> list[str]:
@@ -223,7 +223,9 @@ def can_mount(tmp_path: Path) -> bool:
     return tried.returncode == 0
 
 
-def test_a_full_disk_is_told_and_what_is_done_is_kept(photos: Path, tmp_path: Path) -> None:
+def test_a_full_disk_is_told_and_what_is_done_is_kept(
+    photos: Path, tmp_path: Path, reference: dict[str, str]
+) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
     if not can_mount(disk):
@@ -239,9 +241,8 @@ def test_a_full_disk_is_told_and_what_is_done_is_kept(photos: Path, tmp_path: Pa
     assert done.stderr.startswith(f"trichoscan: {disk / 'out'}: the disk is full (No space left on device): ")
     assert done.stderr.endswith("make room, and run the same command again\n")
     assert not list(copied.rglob(".trichoscan-*.tmp"))
-    assert analyze_folder([photos], copied, um_per_px=5.5).ok == 3
-    analyze_folder([photos], tmp_path / "undisturbed", um_per_px=5.5)
-    assert differences(copied, tree(tmp_path / "undisturbed")) == []
+    assert analyze_folder([photos], copied, RunOptions(um_per_px=5.5)).ok == 3
+    assert same(copied, reference)
 
 
 @pytest.fixture
@@ -290,7 +291,7 @@ def test_a_photo_that_vanishes_has_a_row_and_the_run_goes_on(
     shutil.copy(photos / "photo_2.jpg", tmp_path)
     for number in range(3, 7):  # so that photo_2, named last, is not read ahead
         shutil.copy(photos / "photo_0.jpg", photos / f"photo_0{number}.jpg")
-    summary = analyze_folder([photos], out, um_per_px=5.5, on_progress=vanish(photos))
+    summary = analyze_folder([photos], out, RunOptions(um_per_px=5.5), on_progress=vanish(photos))
     assert (summary.ok, summary.failed) == (6, 1)
     gone = rows(out)[-1]
     assert (gone["image"], gone["status"]) == ("photo_2.jpg", "failed")
@@ -298,7 +299,7 @@ def test_a_photo_that_vanishes_has_a_row_and_the_run_goes_on(
     shutil.copy(tmp_path / "photo_2.jpg", photos)
     for number in range(3, 7):
         (photos / f"photo_0{number}.jpg").unlink()
-    assert analyze_folder([photos], out, um_per_px=5.5).kept == 2
+    assert analyze_folder([photos], out, RunOptions(um_per_px=5.5)).kept == 2
     assert same(out, reference)
 
 
@@ -315,12 +316,12 @@ def test_a_folder_of_photos_that_vanishes_ends_the_run(
 
     out = tmp_path / "out"
     with pytest.raises(TrichoscanError, match="no photo is there any more; what is done is kept"):
-        analyze_folder([photos], out, um_per_px=5.5, workers=workers, on_progress=take_away)
+        analyze_folder([photos], out, RunOptions(um_per_px=5.5, workers=workers), on_progress=take_away)
     assert events_of(out)[-1] == "run_failed" and "photo_failed" not in events_of(out)
     (tmp_path / "away").rename(photos)
     for number in range(3, 13):
         (photos / f"photo_0{number}.jpg").unlink()
-    assert analyze_folder([photos], out, um_per_px=5.5).ok == 3
+    assert analyze_folder([photos], out, RunOptions(um_per_px=5.5)).ok == 3
     assert same(out, reference)
 
 

@@ -206,7 +206,7 @@ def test_the_overlay_shows_both_photos_and_every_kind(pairs: list) -> None:
     grey = np.full(shape, 128, np.uint8)
     fate = {"matched": "kept", "lost": "lost", "new": "regrown"}
     fates = [fate[m.kind] for m in pairing.matches]
-    fates[3] = "thickened"
+    fates[3:5] = "thickened", "miniaturized"
     picture = draw_pair(grey, grey, pairing, fates)
     assert picture.shape[1] == 3 * shape[1] and picture.shape[0] > shape[0]
     assert (grey == 128).all()

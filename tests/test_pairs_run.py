@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from trichoscan.cli import app
 from trichoscan.records import Analysis, Hair
-from trichoscan.study.batch import Outcome, analyze_folder
+from trichoscan.study.batch import Outcome, RunOptions, analyze_folder
 from trichoscan.study.columns import HAIR_COLUMNS, MATCH_COLUMNS, PAIR_COLUMNS
 from trichoscan.study.kept import load_analysis, save_analysis
 from trichoscan.study.manifest import Entry
@@ -49,7 +49,9 @@ def test_the_columns_are_those_of_the_contract() -> None:
         "cumulative_thickness_change_percent_low, cumulative_thickness_change_percent_high, "
         "smallest_detectable_change_per_cm2, response, growth_um_per_day, growth_um_per_day_low, "
         "growth_um_per_day_high, anagen_percent, anagen_percent_low, anagen_percent_high, "
-        "lost_hairs_low, lost_hairs_high, new_hairs_low, new_hairs_high, flags"
+        "lost_hairs_low, lost_hairs_high, new_hairs_low, new_hairs_high, density_change_percent_low, "
+        "density_change_percent_high, unit_density_change_per_cm2, unit_density_change_per_cm2_low, "
+        "unit_density_change_per_cm2_high, flags"
     )
     assert ", ".join(MATCH_COLUMNS) == (
         "pair_id, kind, baseline_hair_id, followup_hair_id, baseline_unit_id, followup_unit_id, "
@@ -135,7 +137,7 @@ def test_a_second_run_does_nothing_and_writes_the_same_bytes(
 
 def test_several_workers_write_the_same_bytes(study: Path, results: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    analyze_folder([study / "images"], out, workers=2)
+    analyze_folder([study / "images"], out, RunOptions(workers=2))
     assert tables(out) == tables(results)
     for file in (results / "pairs").iterdir():
         assert (out / "pairs" / file.name).read_bytes() == file.read_bytes()

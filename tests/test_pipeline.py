@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -123,35 +124,47 @@ def test_a_blurred_photo_is_refused_where_most_hairs_are_doubtful() -> None:
     assert not hopeless(("blurred", "no_hair"), float("nan"), 0.0)  # bare skin has no edges at all
 
 
-def test_real_photos_come_near_their_hand_count(fdu: Path, weights: Weights) -> None:
-    """Three of the photos held out from training, counted over the whole photo."""
+def held_out(fdu: Path, weights: Weights, which: slice) -> list[tuple[str, Photo]]:
+    """Names and photos of some that were held out from training."""
     from trichoscan.photo.read import read_photo
 
-    held_out = sorted(weights.config["split"]["held_out"])[:3]
-    for stem in held_out:
-        photo = replace(
-            read_photo(fdu / "images" / f"{stem}.jpg"), um_per_px=5.54, um_per_px_source="manifest"
-        )
+    stems = sorted(weights.config["split"]["held_out"])[which]
+    photos = [read_photo(fdu / "images" / f"{stem}.jpg") for stem in stems]
+    return [
+        (stem, replace(photo, um_per_px=5.54, um_per_px_source="manifest"))
+        for stem, photo in zip(stems, photos, strict=True)
+    ]
+
+
+def count(photos: Iterable[Photo], weights: Weights) -> int:
+    return sum(len(analyze(photo, weights, device="cpu").hairs) for photo in photos)
+
+
+def test_real_photos_come_near_their_hand_count(fdu: Path, weights: Weights) -> None:
+    """Three of the photos held out from training, counted over the whole photo."""
+    for stem, photo in held_out(fdu, weights, slice(3)):
         marks = json.loads((fdu / "truth" / f"{stem}.json").read_text())["hairs"]
         true = sum(mark["kind"] != "abnormal" for mark in marks)
-        assert len(analyze(photo, weights, device="cpu").hairs) == pytest.approx(true, rel=0.4)
+        assert count([photo], weights) == pytest.approx(true, rel=0.4)
+
+
+@pytest.fixture(scope="module")
+def counted(fdu: Path, weights: Weights) -> tuple[list[Photo], int]:
+    """Three held-out photos and their hairs together."""
+    photos = [photo for _, photo in held_out(fdu, weights, slice(3, 6))]
+    return photos, count(photos, weights)
 
 
 @pytest.mark.parametrize("change", ["mirror", "quarter turn", "brighter"])
-def test_real_photos_keep_their_count(fdu: Path, weights: Weights, change: str) -> None:
-    """Counts over three held-out photos together, turned or brightened."""
-    from trichoscan.photo.read import read_photo
-
-    counts = np.zeros(2)
-    for stem in sorted(weights.config["split"]["held_out"])[3:6]:
-        photo = replace(
-            read_photo(fdu / "images" / f"{stem}.jpg"), um_per_px=5.54, um_per_px_source="manifest"
-        )
-        changed = {
-            "mirror": photo.pixels[:, ::-1],
-            "quarter turn": np.rot90(photo.pixels),
-            "brighter": np.clip(photo.pixels * 1.12, 0, 255).astype(np.uint8),
-        }[change]
-        other = replace(photo, pixels=np.ascontiguousarray(changed))
-        counts += [len(analyze(p, weights, device="cpu").hairs) for p in (photo, other)]
-    assert counts[1] == pytest.approx(counts[0], rel=0.05)
+def test_real_photos_keep_their_count(
+    counted: tuple[list[Photo], int], weights: Weights, change: str
+) -> None:
+    """Counts over the three together, turned or brightened."""
+    photos, hairs = counted
+    changed = {
+        "mirror": lambda pixels: pixels[:, ::-1],
+        "quarter turn": np.rot90,
+        "brighter": lambda pixels: np.clip(pixels * 1.12, 0, 255).astype(np.uint8),
+    }[change]
+    others = [replace(photo, pixels=np.ascontiguousarray(changed(photo.pixels))) for photo in photos]
+    assert count(others, weights) == pytest.approx(hairs, rel=0.05)

@@ -110,7 +110,7 @@ def test_results_of_a_run_hold_no_name_of_manifest_file_or_header(
 
     from dicom_files import dataset, written
 
-    from trichoscan.study.batch import analyze_folder
+    from trichoscan.study.batch import RunOptions, analyze_folder
 
     photos, out, key = tmp_path / "Quillon", tmp_path / "results", tmp_path / "study.key"
     photos.mkdir()
@@ -133,7 +133,7 @@ def test_results_of_a_run_hold_no_name_of_manifest_file_or_header(
         "Zorka Marker cut.dcm,Zorka Marker,vertex,2026-01-20,2026-01-20,8\n"
     )
     make_key(key)
-    summary = analyze_folder([photos], out, pseudonymize=key)
+    summary = analyze_folder([photos], out, RunOptions(pseudonymize=key))
     assert (summary.ok, summary.failed, len(summary.pairs)) == (4, 1, 2)
     for path in sorted(out.rglob("*")):
         held = path.name.encode() + (path.read_bytes() if path.is_file() else b"")
@@ -144,11 +144,11 @@ def test_results_of_a_run_hold_no_name_of_manifest_file_or_header(
     parameters = json.loads((out / "run.json").read_text())["parameters"]
     assert parameters["pseudonymized"] == code_of(read_key(key), "key", "")
     tables = {path.name: path.read_bytes() for path in out.glob("*.csv")}
-    again = analyze_folder([photos], out, pseudonymize=key)
+    again = analyze_folder([photos], out, RunOptions(pseudonymize=key))
     assert again.kept == 4 and {path.name: path.read_bytes() for path in out.glob("*.csv")} == tables
     with pytest.raises(TrichoscanError, match="keep the key apart"):
         shutil.copy(key, out / "study.key")
-        analyze_folder([photos], out, pseudonymize=out / "study.key")
+        analyze_folder([photos], out, RunOptions(pseudonymize=out / "study.key"))
 
 
 def test_a_pattern_that_holds_a_name_is_coded(tmp_path: Path) -> None:

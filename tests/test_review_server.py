@@ -20,7 +20,7 @@ from trichoscan.records import TrichoscanError
 from trichoscan.review.server import cookie_name, listen, make_app
 from trichoscan.review.session import Session, open_session
 from trichoscan.review.start import run_review
-from trichoscan.study.batch import analyze_folder
+from trichoscan.study.batch import RunOptions, analyze_folder
 from trichoscan.study.pseudonym import make_key
 
 TOKEN = "a-secret"
@@ -366,7 +366,7 @@ def test_photos_of_results_with_codes_are_found_by_their_bytes(
     photos = tmp_path / "photos"
     photos.mkdir()
     shutil.copy(study / "images" / "S1_vertex_baseline.jpg", photos / "S1_vertex_baseline.jpg")
-    analyze_folder([photos], results, um_per_px=8.0, pseudonymize=key)
+    analyze_folder([photos], results, RunOptions(um_per_px=8.0, pseudonymize=key))
     with pytest.raises(TrichoscanError, match=r"codes in place of names.*--photos FOLDER.*no key is needed"):
         open_session(results, "Ann")
     with pytest.raises(TrichoscanError, match="holds none of the photos"):

@@ -14,7 +14,7 @@ from trichoscan.records import TrichoscanError
 from trichoscan.response.cohort import COLUMNS, PRIMARY
 from trichoscan.review.session import Session, open_session
 from trichoscan.study import columns, reviewed
-from trichoscan.study.batch import analyze_folder
+from trichoscan.study.batch import RunOptions, analyze_folder
 from trichoscan.study.corrections.redraw import redraw
 from trichoscan.study.corrections.refresh import rewrite_tables
 
@@ -187,7 +187,7 @@ def test_other_numbers_of_a_later_run_do_not_move_a_review(corrected: Session, s
     results = corrected.results
     row = next(row for row in read(results / "images.csv") if row["image"] == IMAGE)
     shutil.rmtree(results / ".parts" / "review")
-    analyze_folder([study / "images"], results, vellus_below_um=50.0, overwrite=True)
+    analyze_folder([study / "images"], results, RunOptions(vellus_below_um=50.0, overwrite=True))
     again = next(row for row in read(results / "images.csv") if row["image"] == IMAGE)
     by_kind = ("vellus", "terminal", "intermediate")
     same = [name for name in reviewed.REVIEW_IMAGE_COLUMNS if not any(kind in name for kind in by_kind)]

@@ -54,8 +54,10 @@ def test_the_table_compares_what_it_says(scale: ModuleType) -> None:
     assert "next bottleneck is quality, diameters and counting" in scale.said(RECORD)
 
 
-def test_the_rate_leaves_out_the_first_of_each_worker(scale: ModuleType) -> None:
+def test_the_rate_is_that_of_full_hands(scale: ModuleType) -> None:
     assert scale.steady_rate([0.0, 10.0, 11.0, 12.0, 13.0], 2) == 1.0
+    steady = [2.0 * number for number in range(9)]
+    assert scale.steady_rate([-10.0, *steady, 16.1, 16.2], 1) == 0.5
 
 
 def test_a_run_is_timed_and_its_stages(scale: ModuleType, clinic: Path, tmp_path: Path) -> None:

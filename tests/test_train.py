@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -6,7 +7,8 @@ import torch
 
 from trichoscan.learn import export
 from trichoscan.learn.labels import LabelledHair, label_maps
-from trichoscan.learn.train import TrainConfig, losses, train
+from trichoscan.learn.loss import losses
+from trichoscan.learn.train import TrainConfig, train
 from trichoscan.learn.twins import find_twins
 from trichoscan.records import TrichoscanError
 from trichoscan.segment.infer import load_weights
@@ -55,10 +57,29 @@ def config(out: Path, **changes: object) -> TrainConfig:
     return TrainConfig(**(values | changes))
 
 
-def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a finished run of two steps. Do not write into it."""
+    folder = tmp_path_factory.mktemp("finished") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(export, "PHANTOM_VALIDATION", 1)
+        train(config(folder, steps=2), log=lambda line: None)
+    return folder
+
+
+@pytest.fixture
+def tiny_run(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of `finished` to go on from."""
     monkeypatch.setattr(export, "PHANTOM_VALIDATION", 1)
-    monkeypatch.setattr("trichoscan.learn.train.CHECKPOINT_STEPS", 2)
-    whole = load_weights(train(config(tmp_path / "whole"), log=lambda line: None))
+    return Path(shutil.copytree(finished, tmp_path / "run"))
+
+
+def test_a_stopped_run_goes_on_to_the_same_weights(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export, "PHANTOM_VALIDATION", 1)
+    monkeypatch.setattr("trichoscan.learn.train.CHECKPOINT_STEPS", 1)
+    begun = config(tmp_path / "stopped", steps=2)
 
     def stop_at_checkpoint(*args: object) -> None:
         save(*args)
@@ -67,20 +88,10 @@ def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path: Path, monkeypatch: 
     save = train.__globals__["_save"]
     with monkeypatch.context() as stopping, pytest.raises(KeyboardInterrupt):
         stopping.setitem(train.__globals__, "_save", stop_at_checkpoint)
-        train(config(tmp_path / "stopped"), log=lambda line: None)
-    resumed = load_weights(train(config(tmp_path / "stopped"), log=lambda line: None))
-    assert resumed.sha256 == whole.sha256
-    folder = tmp_path / "whole" / "weights" / "tiny"
-    assert "Phantoms only" in (folder / "CARD.md").read_text()
-    assert whole.config["split"]["held_out"] == []
-
-
-@pytest.fixture
-def tiny_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Folder of a finished run of two steps."""
-    monkeypatch.setattr(export, "PHANTOM_VALIDATION", 1)
-    train(config(tmp_path / "run", steps=2), log=lambda line: None)
-    return tmp_path / "run"
+        train(begun, log=lambda line: None)
+    assert torch.load(begun.out / "checkpoint.pt", weights_only=True)["step"] == 1
+    resumed = load_weights(train(begun, log=lambda line: None))
+    assert resumed.sha256 == load_weights(finished / "weights" / "tiny").sha256
 
 
 def test_a_finished_run_goes_straight_on_to_the_weights(tiny_run: Path) -> None:
@@ -88,6 +99,12 @@ def test_a_finished_run_goes_straight_on_to_the_weights(tiny_run: Path) -> None:
     before = load_weights(tiny_run / "weights" / "tiny").sha256
     assert load_weights(train(config(tiny_run, steps=1), log=lines.append)).sha256 == before
     assert "2 steps are done already" in lines[0]
+
+
+def test_weights_of_phantoms_alone_say_so(finished: Path) -> None:
+    folder = finished / "weights" / "tiny"
+    assert "Phantoms only" in (folder / "CARD.md").read_text()
+    assert load_weights(folder).config["split"]["held_out"] == []
 
 
 @pytest.mark.parametrize(
@@ -122,9 +139,9 @@ def test_weights_tell_nothing_of_the_machine(tiny_run: Path) -> None:
 
 
 def test_held_out_photos_are_listed_and_no_twin_of_them_is_trained_on(fdu: Path, tmp_path: Path) -> None:
-    from trichoscan.learn.train import _split
+    from trichoscan.learn.config import split_photos
 
-    split = _split(config(tmp_path, photos=fdu))
+    split = split_photos(config(tmp_path, photos=fdu))
     assert [len(split[side]) for side in ("held_out", "validation", "train")] == [60, 24, 206]
     side_of = {name: side for side, names in split.items() for name in names}
     twins = find_twins({f.stem: f for f in (fdu / "images").glob("*.jpg")})

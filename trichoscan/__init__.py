@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from trichoscan.records import Analysis, Estimate, Hair, Photo, TargetArea, TrichoscanError
     from trichoscan.report.overlay import draw_overlay
     from trichoscan.segment.infer import load_weights
-    from trichoscan.study.batch import analyze_folder
+    from trichoscan.study.batch import RunOptions, analyze_folder
 
 __version__ = "0.1.0"
 
@@ -31,6 +31,7 @@ __all__ = [
     "Estimate",
     "Hair",
     "Photo",
+    "RunOptions",
     "TargetArea",
     "TrichoscanError",
     "analyze",
@@ -45,6 +46,7 @@ __all__ = [
 
 _HOME = {
     "Comparison": "pipeline",
+    "RunOptions": "study.batch",
     "analyze": "pipeline",
     "analyze_folder": "study.batch",
     "calibrate": "photo.calibrate",

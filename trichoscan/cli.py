@@ -73,23 +73,25 @@ def analyze(
     Run it again to go on where it stopped.
     """
     with told_plainly(debug):
-        from trichoscan.study.batch import analyze_folder
+        from trichoscan.study.batch import RunOptions, analyze_folder
 
         with show_progress() as (on_progress, on_pair):
             summary = analyze_folder(
                 photos,
                 out,
-                manifest=manifest,
-                pattern=pattern,
-                um_per_px=um_per_px,
-                vellus_below_um=vellus_below,
-                intermediate_below_um=intermediate_below,
-                weights=weights,
-                device=device,
-                workers=workers,
-                dask=dask,
-                overwrite=overwrite,
-                pseudonymize=pseudonymize,
+                RunOptions(
+                    manifest=manifest,
+                    pattern=pattern,
+                    um_per_px=um_per_px,
+                    vellus_below_um=vellus_below,
+                    intermediate_below_um=intermediate_below,
+                    weights=weights,
+                    device=device,
+                    workers=workers,
+                    dask=dask,
+                    overwrite=overwrite,
+                    pseudonymize=pseudonymize,
+                ),
                 on_progress=on_progress,
                 on_pair=on_pair,
             )

@@ -1,4 +1,4 @@
-"""How far detection can be trusted to show a hair again: matching and response judge by the same figures."""
+"""How far detection can be trusted: measuring, matching and response judge by the same figures."""
 
 from __future__ import annotations
 
@@ -44,3 +44,23 @@ def overlooked(confidence: NDArray[np.float64], weights: Repeatability = FOLLICL
     """(K,) chance that detection overlooks hairs as plain to see as those of these confidences, 0-1."""
     missed = weights.overlooked_floor + (1 - confidence) ** weights.overlooked_power
     return np.minimum(missed, MOST_MISSED)
+
+
+def shared_cv(count_sd: float, confidence: NDArray[np.float64]) -> float:
+    """Relative SD of the error of a count that the photo as a whole makes.
+
+    Parameters
+    ----------
+    count_sd : float
+        Standard error of the count, of which that of its single hairs, p (1 - p) each, is a part.
+    confidence : (N,) float64
+        Of the hairs counted.
+
+    Returns
+    -------
+    float
+        0 where none was counted.
+    """
+    p = np.clip(confidence, 0.0, 1.0)
+    own = float(np.sum(p * (1 - p)))
+    return float(np.sqrt(max(count_sd**2 - own, 0.0))) / len(p) if len(p) else 0.0

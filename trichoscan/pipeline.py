@@ -91,24 +91,18 @@ def analyze(
     TrichoscanError
         The photo is of no use; says why and how to retake it.
     """
-    from trichoscan.segment.infer import segment  # brings in torch
-
     quality = assess(photo) if quality is None else quality
     if refuse and quality.refusal:
         raise TrichoscanError(quality.refusal)
-    segmentation = segment(photo, quality.usable_mask, weights, device)
-    hairs, doubtful = _sized_hairs(photo, segmentation, quality)
-    if photo.um_per_px is None and (assumed := _um_per_px_by_width(hairs)) is not None:
-        segmentation = segment(photo, quality.usable_mask, weights, device, assumed_um_per_px=assumed)
-        hairs, doubtful = _sized_hairs(photo, segmentation, quality)
+    traced = _trace_hairs(photo, weights, quality, device)
+    hairs, doubtful = traced.hairs, traced.doubtful
     area = counting_mask(quality.usable_mask, photo.um_per_px, target)
     counted = roots_in(hairs, area)
-    flags = {*photo.flags, *quality.flags, *segmentation.flags}
-    flags |= count_flags(hairs, counted, area, photo.um_per_px)
-    seen = [hair for hair, inside in zip(hairs, counted, strict=True) if inside]
+    seen = _chosen(hairs, counted)
     contrast = contrasts(photo.pixels, seen, photo.um_per_px)
-    unsure = [hair for hair, inside in zip(doubtful, roots_in(doubtful, area), strict=True) if inside]
-    unseen = unseen_share(seen, unsure)
+    unseen = unseen_share(seen, _chosen(doubtful, roots_in(doubtful, area)))
+    flags = {*photo.flags, *quality.flags, *traced.flags}
+    flags |= count_flags(hairs, counted, area, photo.um_per_px)
     flags |= unseen_flags(seen, contrast, unseen, photo.um_per_px)
     if refuse and hopeless(flags, unseen, quality.focus):
         raise TrichoscanError(
@@ -169,7 +163,7 @@ def count_flags(
         flags.add("no_hair")
     elif np.count_nonzero(counted) < FEW_BELOW:
         flags.add("few_hairs")
-    measured = [np.isfinite(hair.diameter_px) for hair, inside in zip(hairs, counted, strict=True) if inside]
+    measured = [np.isfinite(hair.diameter_px) for hair in _chosen(hairs, counted)]
     if measured and np.mean(measured) < FEW_DIAMETERS:
         flags.add("few_diameters")
     if um_per_px is not None and measured and np.mean(measured) < MOST_DIAMETERS:
@@ -177,13 +171,34 @@ def count_flags(
     return flags
 
 
-def _sized_hairs(
-    photo: Photo, segmentation: Segmentation, quality: Quality
-) -> tuple[tuple[Hair, ...], tuple[Hair, ...]]:
-    """Hairs traced and measured, and the doubtful ones by the same camera."""
+@dataclass(frozen=True, eq=False)
+class _Traced:
+    """Hairs traced and measured, the doubtful ones by the same camera, and flags of the photo."""
+
+    hairs: tuple[Hair, ...]
+    doubtful: tuple[Hair, ...]
+    flags: tuple[str, ...]
+
+
+def _trace_hairs(photo: Photo, weights: Weights, quality: Quality, device: str) -> _Traced:
+    """Hairs of one photo; without a scale, once more at the scale at which their widths are those of hair."""
+    from trichoscan.segment.infer import segment  # brings in torch
+
+    traced = _sized_hairs(photo, segment(photo, quality.usable_mask, weights, device), quality)
+    if photo.um_per_px is None and (assumed := _um_per_px_by_width(traced.hairs)) is not None:
+        again = segment(photo, quality.usable_mask, weights, device, assumed_um_per_px=assumed)
+        traced = _sized_hairs(photo, again, quality)
+    return traced
+
+
+def _sized_hairs(photo: Photo, segmentation: Segmentation, quality: Quality) -> _Traced:
     sure, doubtful = trace_all(segmentation, quality.usable_mask)
     sized = measure_diameters(photo.pixels, (*sure, *doubtful), photo.um_per_px, len(sure))
-    return sized[: len(sure)], sized[len(sure) :]
+    return _Traced(sized[: len(sure)], sized[len(sure) :], segmentation.flags)
+
+
+def _chosen(hairs: Sequence[Hair], which: NDArray[np.bool_]) -> list[Hair]:
+    return [hair for hair, one in zip(hairs, which, strict=True) if one]
 
 
 def _um_per_px_by_width(hairs: Sequence[Hair]) -> float | None:

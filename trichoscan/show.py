@@ -250,10 +250,6 @@ def show_comparison(out: Path, summary: RunSummary) -> None:
         if row[name]:
             value, interval = _signed(row, name)
             table.add_row(title, f"{value} {unit} (95 % interval {interval})")
-    percent = {change["measure"]: change for change in _read(out / "changes.csv")}["density_percent"]
-    if percent["change"]:
-        value, low, high = (f"{float(percent[end]):+g}" for end in ("change", "low", "high"))
-        table.add_row("density in percent", f"{value} % of the baseline's (95 % interval {low} to {high})")
     if row["smallest_detectable_change_per_cm2"]:
         table.add_row("smallest detectable", f"{row['smallest_detectable_change_per_cm2']} hairs/cm2")
     table.add_row("response", f"{row['response']}: {RESPONSES[row['response']]}")
@@ -266,6 +262,8 @@ def show_comparison(out: Path, summary: RunSummary) -> None:
 _ESCAPE = "'"
 COMPARED = (
     ("density", "density_change_per_cm2", "hairs/cm2"),
+    ("density in percent", "density_change_percent", "% of the baseline's"),
+    ("density of units", "unit_density_change_per_cm2", "units/cm2"),
     ("diameter", "diameter_change_um", "um"),
     ("cumulative thickness", "cumulative_thickness_change_percent", "%"),
     ("growth", "growth_um_per_day", "um a day"),

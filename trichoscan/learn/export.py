@@ -94,6 +94,10 @@ def export_weights(
     _write_golden(folder, weights)
     (folder / "CARD.md").write_text(_card(stored))
     log(f"{folder}: " + json.dumps(stored["validation"]))
+    log(
+        f"{folder}: how often they show a hair again is not measured yet "
+        "(benchmarks/repeatability.py --write): matching takes the figures of earlier weights"
+    )
     return folder
 
 
@@ -179,6 +183,9 @@ the README.
 
 ## Limits
 {limits} Photos finer than 1.5 or coarser than 14 um per px are outside of what it has seen.
+
+How often they show a hair again on another photo is measured afterwards, by benchmarks/repeatability.py, and
+stands in config.json (`repeatability`); without it, matching takes the figures of follicle-v1.
 """
 REAL_DATA = """{train} real photos of clipped scalp with hand-drawn hairs, and phantoms
 in {share:.0f} % of the crops.

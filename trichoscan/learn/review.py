@@ -42,13 +42,9 @@ def learn_from_review(
     out: Path,
     *,
     photos: Path | None = None,
-    name: str = NAME,
-    steps: int = STEPS,
-    seed: int = 1,
     device: str = "auto",
-    resume: bool = True,
     log: Callable[[str], None] = print,
-    **changes: Any,
+    **training: Any,
 ) -> Outcome:
     """Train on what was signed off in RESULTS, judge on what was held out, and mark the weights.
 
@@ -60,13 +56,11 @@ def learn_from_review(
         Folder for the run; copies of the photos go to `out`/photos.
     photos : Path, optional
         Where the photos lie now, if they were moved.
-    name : str
-        Of the new weights.
-    steps, seed, device, resume
-        See `train.TrainConfig`.
+    device : str
+        "auto", "cpu" or "cuda".
     log : callable
-    **changes
-        Of other fields of `train.TrainConfig`.
+    **training
+        Fields of `train.TrainConfig` to be other than `_settings` has them, such as name or steps.
 
     Returns
     -------
@@ -86,13 +80,13 @@ def learn_from_review(
         raise TrichoscanError(
             f"{results}: the photos held out have no hair: sign off photos of more subjects"
         )
-    run: dict[str, Any] = {"name": name, "steps": steps, "seed": seed, "device": device, "resume": resume}
-    folder = train(TrainConfig(signed.folder, out, **(_settings(signed, out) | run | changes)), log)
+    config = TrainConfig(signed.folder, out, device=device, **(_settings(signed, out) | training))
+    folder = train(config, log)
     _mark(folder, {"usable": False} | _inherited(folder, first))
     after = judge_photos(held_out, load_weights(folder, unproven=True), device)
     outcome = compare_rows(folder, before, after, [signed.subject_of[photo.name] for photo in held_out])
     _mark(folder, {"usable": outcome.better, "held_out_before_after": _figures(outcome)})
-    _write_report(folder, outcome, signed, first, steps)
+    _write_report(folder, outcome, signed, first, config.steps)
     log(outcome.why)
     return outcome
 
@@ -107,6 +101,8 @@ def _tell(signed: SignedPhotos, log: Callable[[str], None]) -> None:
 def _settings(signed: SignedPhotos, out: Path) -> dict[str, Any]:
     """Of `train.TrainConfig`: go on from the shipped weights, on the sides that subjects were put on."""
     return {
+        "name": NAME,
+        "steps": STEPS,
         "phantom_share": PHANTOM_SHARE,
         "learning_rate": LEARNING_RATE,
         "start_from": _checkpoint(find_weights(), out / "start.pt"),

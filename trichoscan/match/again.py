@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from trichoscan.match.constellation import Constellation
 from trichoscan.match.gain import (
+    CLUMP_REACH_UM,
     Jitter,
     Rates,
     again_share,
@@ -168,11 +169,23 @@ def _doubtful_gain(side: Side, jitter: Jitter, area_um2: float) -> Floats:
     sure = lasting(stars.confidence, weights)
     own = np.array([hair.confidence for hair in side.doubtful])
     way = steps(side.roots_um, side.angle_rad, side.doubtful_um)
-    place = place_gain(way, side.sd_map_um, jitter, np.log(len(own) / area_um2))
+    place = place_gain(way, side.sd_map_um, jitter, np.log(_clutter_density(way, area_um2)))
     hidden = sure * (1 - side.gone) * unseen(stars.confidence, weights, side.evidence)
     otherwise = sure * side.gone + hidden * (1 - weights.recovered) + (1 - sure)
     gain = place + np.log(hidden * weights.recovered / otherwise)[:, None] + np.log(own / own.mean())[None]
     return np.where(side.shown[:, None], gain, -np.inf)
+
+
+def _clutter_density(way: tuple[Floats, Floats], area_um2: float) -> float:
+    """Doubtful hairs per um**2 about a root: most are shades and second looks at hairs, and stand by them.
+
+    Counted about all roots (K, P), whose own doubtful hairs, where they were missed, are few among them.
+    """
+    roots, doubtful = way[0].shape
+    disc = np.pi * CLUMP_REACH_UM**2
+    close = int(np.count_nonzero(np.hypot(*way) < CLUMP_REACH_UM))
+    mean = doubtful / area_um2
+    return max(mean, (close + mean * disc) / (roots + 1) / disc)
 
 
 def look_again(side: Side, chosen: Ints, chance: Floats) -> tuple[Found, Floats]:

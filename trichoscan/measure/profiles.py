@@ -22,8 +22,8 @@ WINDOW_PX = 5.0
 """Length of shaft in one profile: averages the noise, short enough for a curve to look straight."""
 STATIONS = 4
 """Parallel lines read and averaged in a window."""
-MOST_WINDOWS = 16
-"""Windows of one hair: the mean of more gains nothing on a shaft that is uneven itself."""
+MOST_WINDOWS = 40
+"""Windows of one hair: of long hair most lie on crossings or beside other hair."""
 FEWEST_WINDOWS = 3
 SHORTEST_PX = 8.0
 """Shaft left between root zone and tip for a diameter: three windows of 2.7 px."""

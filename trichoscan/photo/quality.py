@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from trichoscan.photo.bubbles import bubble_mask
 from trichoscan.photo.sharpness import Sharpness, sharpness_of
+from trichoscan.photo.shrink import shrunk
 from trichoscan.photo.usable import Mask, not_scalp
 from trichoscan.records import Photo, Quality
 
@@ -181,6 +182,6 @@ def _reduced(pixels: NDArray[np.uint8], mask: Mask, area_px: int) -> tuple[NDArr
     scale = (area_px / (height * width)) ** 0.5
     if scale >= 1:
         return pixels, mask
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
-    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8), small > 0
+    small = shrunk(pixels, scale)
+    size = (small.shape[1], small.shape[0])
+    return small, cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0

@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from trichoscan.photo.shrink import shrunk
+
 Mask = NDArray[np.bool_]
 
 WORK_AREA_PX = 8_000_000
@@ -67,10 +69,8 @@ def text_mask(pixels: NDArray[np.uint8]) -> Mask:
     """
     height, width = pixels.shape[:2]
     scale = min(1.0, (WORK_AREA_PX / (height * width)) ** 0.5)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA) if scale < 1 else pixels
     mask = np.zeros((height, width), np.bool_)
-    for x0, y0, x1, y1 in _lines(small):
+    for x0, y0, x1, y1 in _lines(shrunk(pixels, scale)):
         pad = 2 + (y1 - y0) // 3
         left, top, right, bottom = ((v / scale) for v in (x0 - pad, y0 - pad, x1 + pad, y1 + pad))
         mask[max(int(top), 0) : int(bottom) + 1, max(int(left), 0) : int(right) + 1] = True

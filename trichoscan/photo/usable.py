@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from trichoscan.photo.drawn import RUN_PX, EdgeRun, edge_runs
 from trichoscan.photo.scale_bar import ScaleBar, find_scale_bar
+from trichoscan.photo.shrink import shrunk
 from trichoscan.photo.text import text_mask
 
 Mask = NDArray[np.bool_]
@@ -52,10 +53,9 @@ def surround_mask(pixels: NDArray[np.uint8]) -> Mask:
     """
     height, width = pixels.shape[:2]
     scale = min(1.0, WORK_PX / max(height, width))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA) if scale < 1 else pixels
+    small = shrunk(pixels, scale)
     black = (small.max(axis=2) <= BLACK).astype(np.uint8)
-    radius = max(4, round(max(size) * WIDEST_HAIR_SHARE / 2))
+    radius = max(4, round(max(small.shape[:2]) * WIDEST_HAIR_SHARE / 2))
     y, x = np.mgrid[-radius : radius + 1, -radius : radius + 1]
     disk = (np.hypot(x, y) <= radius).astype(np.uint8)  # OpenCV's own ellipse changes when transposed
     # Beyond the photo counts as light, so that a hair that leaves through a corner does not seem wide.

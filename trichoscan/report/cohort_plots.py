@@ -23,7 +23,7 @@ from trichoscan.report.axes import (
     x_axis,
     y_axis,
 )
-from trichoscan.report.plots import Point, interval, key, shortened, signed, spaced
+from trichoscan.report.plots import Point, interval, key, polyline, reached, shortened, signed, spaced
 from trichoscan.report.svg import tag
 
 WIDE = 760.0
@@ -85,22 +85,16 @@ def spaghetti(lines: Sequence[Line], arms: Sequence[str], unit: str) -> Markup:
     drawn = []
     for line in lines:
         colour, dashes, kind = styles[line.arm]
-        path = " ".join(
-            f"{x.at(p.days):.1f},{y.at(p.value):.1f}" for p in (Point(0, "baseline", 0.0), *line.points)
-        )
         told = "; ".join(f"{p.visit} {signed(p.value)}" for p in line.points)
         drawn.append(
             tag(
                 "g",
                 tag("title", f"{line.name}: {told} {unit}"),
-                tag(
-                    "polyline", points=path, fill="none", stroke=colour, stroke_width=1.8,
-                    stroke_dasharray=dashes or None,
-                ),
+                polyline(line.points, x, y, stroke=colour, stroke_width=1.8, stroke_dasharray=dashes or None),
                 *(sign(x.at(p.days), y.at(p.value), kind, colour, 4) for p in line.points),
                 opacity=faint,
             )
-        )  # fmt: skip
+        )
     visits = sorted({(p.days, p.visit) for line in lines for p in line.points})
     days = [(0.0, "baseline"), *spaced(visits, latest)]
     return plot(
@@ -121,7 +115,7 @@ def waterfall(lines: Sequence[Line], arms: Sequence[str], unit: str) -> Markup:
     """Change at the last follow-up of each subject's site, sorted, with its interval."""
     ordered = sorted(lines, key=lambda line: (-line.points[-1].value, line.name))
     last = [line.points[-1] for line in ordered]
-    ends = [0.0, *(v for p in last for v in (p.value, p.low, p.high) if v is not None)]
+    ends = reached(last)
     at = ticks(min(ends), max(ends), 6)
     x, y = Scale(0, max(len(ordered), 4), 60, WIDE - 12), Scale(at[0], at[-1], 260, 34)
     styles = series_of(arms)

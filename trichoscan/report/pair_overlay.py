@@ -12,12 +12,12 @@ from PIL import Image, ImageDraw, ImageFont
 from trichoscan.match.register import dense_map
 from trichoscan.match.rows import REPORTED
 from trichoscan.records import HairFate, Pairing
-
-Colour = tuple[int, int, int]
+from trichoscan.report.overlay import CASING, FRAME, INK, PAPER, Colour
 
 COLOURS: dict[str, Colour] = {
     "matched": (86, 180, 233),
     "thickened": (0, 158, 115),
+    "miniaturized": (204, 121, 167),
     "lost": (213, 94, 0),
     "new": (240, 228, 66),
 }
@@ -25,16 +25,12 @@ COLOURS: dict[str, Colour] = {
 too: a cross and a square instead of a ring."""
 KIND_OF_FATE: dict[HairFate, str] = {
     "kept": "matched",
-    "miniaturized": "matched",
+    "miniaturized": "miniaturized",
     "thickened": "thickened",
     "lost": "lost",
     "new": "new",
     "regrown": "new",
 }
-CASING: Colour = (20, 24, 32)
-FRAME: Colour = (255, 255, 255)
-PAPER: Colour = (250, 250, 248)
-INK: Colour = (34, 38, 46)
 SIDE_PER_LINE_PX = 800.0
 OUTSIDE_LIGHT = 0.45
 BITS = 4
@@ -60,7 +56,8 @@ def draw_pair(
     Returns
     -------
     (H + L, 3 W, 3) uint8
-        RGB; the legend of L rows stands below. Outside the common field the photos are darkened.
+        RGB; the legend of L rows stands below. Outside the common field the photos are darkened. Thin lines
+        are hairs that only one photo shows, but likelier overlooked in the other than lost or new.
     """
     height, width = baseline_pixels.shape[:2]
     alignment = pairing.alignment
@@ -70,7 +67,8 @@ def draw_pair(
     panels = [_dimmed(p, alignment.overlap_mask, line) for p in (baseline_pixels, warped, blend)]
     kinds = [KIND_OF_FATE[fate] for fate in fates]
     for m, kind in zip(pairing.matches, kinds, strict=True):
-        weight = line if m.probability >= REPORTED else max(1, line // 2)
+        sure = m.kind == "matched" or m.probability >= REPORTED
+        weight = line if sure else max(1, line // 2)
         sides = (
             (m.baseline, pairing.baseline_hairs, False),
             (m.followup, pairing.followup_hairs, True),
@@ -130,11 +128,13 @@ def _titled(panel: NDArray[np.uint8], title: str) -> NDArray[np.uint8]:
 
 def _legend(width_px: int, pairing: Pairing, kinds: list[str]) -> NDArray[np.uint8]:
     """Strip with the common field, the counts in it and the key to the colours."""
+    alone = [m for m in pairing.matches if m.kind != "matched"]
     font = _font(width_px)
     size = float(np.clip(width_px / 110, 11, 48))
     strip = Image.new("RGB", (width_px, round(4.2 * size)), PAPER)
     draw = ImageDraw.Draw(strip)
-    draw.text((0.8 * size, 0.6 * size), _sentence(pairing), font=font, fill=INK)
+    told = _sentence(pairing) + (DOUBTED if any(m.probability < REPORTED for m in alone) else "")
+    draw.text((0.8 * size, 0.6 * size), told, font=font, fill=INK)
     counted = [
         kind
         for kind, m in zip(kinds, pairing.matches, strict=True)
@@ -155,6 +155,9 @@ def _legend(width_px: int, pairing: Pairing, kinds: list[str]) -> NDArray[np.uin
     for _, word, at in places:
         draw.text((at + 2.7 * size, y), word, font=font, fill=INK)
     return np.asarray(strip)
+
+
+DOUBTED = "; thin lines: likelier overlooked in the other photo than lost or new, not counted"
 
 
 def _sentence(pairing: Pairing) -> str:

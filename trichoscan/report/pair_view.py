@@ -274,7 +274,8 @@ def pair_figures(row: Row) -> list[Figure]:
     days = f"{row['days']} days apart; " if row["days"] else ""
     field = f"{float(row['overlap_cm2']):.3f} cm²" if row["overlap_cm2"] else ""
     found = [
-        _change("Hair density", row, "density_change_per_cm2", "hairs/cm²", row["density_change_percent"]),
+        _change("Hair density", row, "density_change_per_cm2", "hairs/cm²"),
+        _change("Hair density, of the baseline's", row, "density_change_percent", "%"),
         Figure("Smallest detectable", _unit(row["smallest_detectable_change_per_cm2"], "hairs/cm²")),
         _change("Mean diameter of matched hairs", row, "diameter_change_um", "µm"),
         _change("Cumulative hair thickness", row, "cumulative_thickness_change_percent", "%"),
@@ -283,6 +284,7 @@ def pair_figures(row: Row) -> list[Figure]:
         Figure("Hairs in the common field", _counts(row, "hairs")),
         *(_gone(f"Hairs {kind}, with those overlooked", row, f"{kind}_hairs") for kind in ("lost", "new")),
         Figure("Follicular units", _counts(row, "units")),
+        _change("Density of follicular units", row, "unit_density_change_per_cm2", "units/cm²"),
         Figure("Common field", f"{days}{field}"),
         Figure("Roots agree within", _unit(row["residual_um"], "µm (root mean square)")),
     ]
@@ -293,14 +295,12 @@ def _unit(value: str, unit: str) -> str:
     return f"{value} {unit}" if value else ""
 
 
-def _change(name: str, row: Row, column: str, unit: str, percent: str = "") -> Figure:
+def _change(name: str, row: Row, column: str, unit: str) -> Figure:
     value, low, high = (known(row, f"{column}{end}") for end in ("", "_low", "_high"))
     if value is None:
         return Figure(name, "")
     is_level = column in ("growth_um_per_day", "anagen_percent")
     words = f"{row[column]} {unit}" if is_level else f"{signed(value)} {unit}"
-    if percent:
-        words += f" ({signed(float(percent))} %)"
     if low is None or high is None:
         return Figure(name, words)
     return Figure(name, words, f"{low:g} to {high:g}" if is_level else interval(low, high))

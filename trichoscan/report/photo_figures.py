@@ -81,7 +81,9 @@ def figures_of(row: Row, hairs: Measured, vellus_below_um: float) -> list[Figure
             _thickness_interval(row),
         ),
         Figure(
-            "Follicular units", _with(row["unit_density_per_cm2"], f"units/cm² ({row['unit_count']} counted)")
+            "Follicular units",
+            _with(row["unit_density_per_cm2"], f"units/cm² ({row['unit_count']} counted)"),
+            _between(row.get("unit_density_low", ""), row.get("unit_density_high", "")),
         ),
         Figure("Hairs per unit", row["hairs_per_unit"], _size_interval(hairs.unit_sizes)),
         _single_units(row),

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from trichoscan.photo.shrink import shrunk
 from trichoscan.records import Alignment
 
 Pixels = NDArray[np.uint8]
@@ -25,11 +26,7 @@ RASTER_PX = 8
 
 def shrink(pixels: Pixels, longest_px: int = LONGEST_PX) -> Pixels:
     """(H, W, 3) uint8 RGB with sides of at most `longest_px`; never enlarged."""
-    share = longest_px / max(pixels.shape[:2])
-    if share >= 1:
-        return pixels
-    height, width = (max(1, round(side * share)) for side in pixels.shape[:2])
-    return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
+    return shrunk(pixels, longest_px / max(pixels.shape[:2]))
 
 
 def encode(pixels: Pixels, quality: int = QUALITY) -> bytes:

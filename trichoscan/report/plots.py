@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -103,7 +103,7 @@ def course(points: Sequence[Point], unit: str, *, smallest: float | None = None)
     smallest : float, optional
         Smallest detectable change: a band about zero.
     """
-    ends = [0.0, *(v for p in points for v in (p.value, p.low, p.high) if v is not None)]
+    ends = reached(points)
     if smallest is not None:
         ends += [-smallest, smallest]
     at = ticks(min(ends), max(ends), 5)
@@ -124,8 +124,7 @@ def course(points: Sequence[Point], unit: str, *, smallest: float | None = None)
             )
         )
     parts.append(rule(x.start - 12, y.at(0), x.end + 30, y.at(0), INK, stroke_width=1.2))
-    line = " ".join(f"{x.at(p.days):.1f},{y.at(p.value):.1f}" for p in (Point(0, "baseline", 0.0), *points))
-    parts.append(tag("polyline", points=line, fill="none", stroke=colour, stroke_width=2))
+    parts.append(polyline(points, x, y, stroke=colour, stroke_width=2))
     parts.append(sign(x.at(0), y.at(0), "circle", INK))
     for p in points:
         if p.low is not None and p.high is not None:
@@ -140,6 +139,18 @@ def course(points: Sequence[Point], unit: str, *, smallest: float | None = None)
         *parts,
         x_axis(x, y.start, [(days, shortened(words)) for days, words in named]),
     )
+
+
+def reached(points: Iterable[Point]) -> list[float]:
+    """Every value that the changes of these points take, or their intervals end at; 0 among them."""
+    return [0.0, *(v for p in points for v in (p.value, p.low, p.high) if v is not None)]
+
+
+def polyline(points: Sequence[Point], x: Scale, y: Scale, **style: str | float | None) -> Markup:
+    """The course from the baseline, which is 0, through these points."""
+    course = (Point(0, "baseline", 0.0), *points)
+    at = " ".join(f"{x.at(p.days):.1f},{y.at(p.value):.1f}" for p in course)
+    return tag("polyline", points=at, fill="none", **style)
 
 
 def spaced(at: Sequence[tuple[float, str]], latest: float) -> list[tuple[float, str]]:

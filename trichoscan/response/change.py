@@ -31,6 +31,7 @@ MEASURES = (
     "cumulative_thickness_mm_per_cm2", "terminal_per_cm2", "vellus_per_cm2", "vellus_percent",
 )  # fmt: skip
 NOT_KNOWN = Estimate(float("nan"), float("nan"), float("nan"), 0)
+UNKNOWN_CHANGE = MeasureChange(float("nan"), float("nan"), NOT_KNOWN, NOT_KNOWN)
 
 
 def quantify_change(
@@ -81,8 +82,8 @@ def quantify_change(
     field, site = draw_field(events, spread, rng), draw_site(events, spread, rng)
     measures = {} if empty else _measures(scene, field, site)
     for name in (*MEASURES, *PERCENT) if empty else ():
-        measures[name] = MeasureChange(float("nan"), float("nan"), NOT_KNOWN, NOT_KNOWN)
-    count = _count_change(scene, site)
+        measures[name] = UNKNOWN_CHANGE
+    count = _count_change(scene, field, site)
     least = _smallest_detectable(events, field)
     judged = not empty and not is_phototrichogram(days)
     return Change(
@@ -127,23 +128,18 @@ def _measures(scene: _Scene, field: Draws, site: Draws) -> dict[str, MeasureChan
     for name in MEASURES:
         level = in_field[name]
         n = pairs if name == "diameter_um" else len(scene.events.sign)
-        out[name] = MeasureChange(
-            float(level[0, 0]),
-            float(level[1, 0]),
-            _interval(level[1] - level[0], NORMAL_95, n),
-            _interval(in_site[name][1] - in_site[name][0], _student(scene), scene.events.clusters),
-        )
+        here = _about(level[1] - level[0], n)
+        there = _middle(in_site[name][1] - in_site[name][0], scene, here)
+        out[name] = MeasureChange(float(level[0, 0]), float(level[1, 0]), here, there)
     for name, source in PERCENT.items():
         known = in_field[source][0, 0] > 0 and np.isfinite(in_field[source][1, 0])
         if source == "thickness_mm" and not np.isfinite(scene.area_cm2):
             known = False
-        both = [_percent(found[source]) for found in (in_field, in_site)] if known else None
-        out[name] = MeasureChange(
-            100.0 if both else float("nan"),
-            100.0 + float(both[0][0]) if both else float("nan"),
-            _interval(both[0], NORMAL_95, len(scene.events.sign)) if both else NOT_KNOWN,
-            _interval(both[1], _student(scene), scene.events.clusters) if both else NOT_KNOWN,
-        )
+        out[name] = UNKNOWN_CHANGE
+        if known:
+            here = _about(_percent(in_field[source]), len(scene.events.sign))
+            there = _middle(_percent(in_site[source]), scene, here)
+            out[name] = MeasureChange(100.0, 100.0 + here.value, here, there)
     return out
 
 
@@ -152,29 +148,47 @@ def _percent(level: Floats) -> Floats:
         return np.asarray(np.where(level[0] > 0, 100 * (level[1] / level[0] - 1), np.nan))
 
 
-def _student(scene: _Scene) -> float:
-    """Quantile for the site: a bootstrap of C units has (C - 1) / C of the variance (Efron 1979)."""
-    inflation = np.sqrt((scene.degrees + 1) / scene.degrees)
-    return float(student.ppf(0.975, scene.degrees) * inflation)
-
-
-def _interval(drawn: Floats, quantile: float, n: int) -> Estimate:
-    """Estimate of row 0, with `quantile` times the root-mean-square distance of the draws from it."""
-    value = float(drawn[0])
-    others = drawn[1:][np.isfinite(drawn[1:])]
+def _about(drawn: Floats, n: int) -> Estimate:
+    """Estimate of row 0, with 1.96 times the root-mean-square distance of the draws from it."""
+    value, others = float(drawn[0]), _finite(drawn)
     if not np.isfinite(value) or not len(others):
         return NOT_KNOWN
-    half = quantile * float(np.sqrt(np.mean((others - value) ** 2)))
+    half = NORMAL_95 * float(np.sqrt(np.mean((others - value) ** 2)))
     return Estimate(value, value - half, value + half, n)
 
 
-def _count_change(scene: _Scene, site: Draws) -> tuple[Estimate, float]:
+def _middle(drawn: Floats, scene: _Scene, field: Estimate) -> Estimate:
+    """Estimate of row 0, with the middle 95 % of the draws, each end moved out for few units.
+
+    No less is unknown of the site than of the field: the interval holds the field's.
+
+    That is by Student's t for the normal quantile, and by sqrt((C + 1) / (C - 1)): the mean over C units,
+    drawn with such weights, has that much less of a variance (Rubin 1981). Ranks are counted from both
+    sides, so that the negated draws have the negated ends to the last bit.
+    """
+    value, others = float(drawn[0]), np.sort(_finite(drawn))
+    if not np.isfinite(value) or not len(others):
+        return NOT_KNOWN
+    c = scene.degrees
+    wider = float(student.ppf(0.975, c) / NORMAL_95 * np.sqrt((c + 2) / c))
+    rank = round(0.025 * len(others))
+    below, above = value - others[rank], others[-1 - rank] - value
+    low, high = value - wider * max(below, 0.0), value + wider * max(above, 0.0)
+    return Estimate(value, min(float(low), field.low), max(float(high), field.high), scene.events.clusters)
+
+
+def _finite(drawn: Floats) -> Floats:
+    """Draws less row 0, those that are known."""
+    return drawn[1:][np.isfinite(drawn[1:])]
+
+
+def _count_change(scene: _Scene, field: Draws, site: Draws) -> tuple[Estimate, float]:
     """Change of the number of hairs with the site's interval, and the mean number of both visits.
 
     The response is judged on numbers, for they need no scale.
     """
-    level = scene.levels(site)["hair_count"]
-    change = _interval(level[1] - level[0], _student(scene), scene.events.clusters)
+    level, here = scene.levels(site)["hair_count"], scene.levels(field)["hair_count"]
+    change = _middle(level[1] - level[0], scene, _about(here[1] - here[0], scene.events.clusters))
     return change, float(level[:, 0].mean())
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from scipy.stats import t as student
 
 from trichoscan.records import Change, Response
-from trichoscan.response.models import Effect, SubjectChange, ancova, mixed_model
+from trichoscan.response.models import FEWEST_PER_ARM, Effect, SubjectChange, ancova, mixed_model
 from trichoscan.response.proportions import difference, holm, share
 
 PRIMARY = "density_per_cm2"
@@ -87,7 +87,8 @@ class CohortRow:
     mean : float
         Level at the visit; of responders and missing ones the percentage.
     change, low, high, p : float
-        Change from baseline, or difference of changes, 95 % interval, two-sided p.
+        Change from baseline, or difference of changes, 95 % interval, two-sided p. Where there is no
+        change, at baseline and of responders, the interval is that of `mean`.
     method : str
     p_holm : float
         p adjusted for all measures (and arms) tested by the same method at the same visit.
@@ -220,9 +221,13 @@ def _baseline_rows(enrolled: Sequence[Enrolled], arms: Sequence[str], measure: s
         for e in enrolled:
             if e.arm == arm and math.isfinite(e.baseline.get(measure, math.nan)):
                 sites[e.subject].append(e.baseline[measure])
-        means = [float(np.mean(values)) for values in sites.values()]
-        mean = float(np.mean(means)) if means else math.nan
-        rows.append(CohortRow(arm, BASELINE, measure, len(means), mean, method="mean of subjects"))
+        row = CohortRow(arm, BASELINE, measure, len(sites), method="mean of subjects, t")
+        if not sites:
+            rows.append(replace(row, note="nobody was measured"))
+            continue
+        means = np.array([float(np.mean(values)) for values in sites.values()])
+        mean, half, _, note = _about(means)
+        rows.append(replace(row, mean=mean, low=mean - half, high=mean + half, note=note))
     return rows
 
 
@@ -233,17 +238,23 @@ def _change_row(subjects: Sequence[SubjectChange], arm: str, visit: str, measure
     if n == 0:
         return CohortRow(arm, visit, measure, 0, method=method, note="nobody was measured")
     change = np.array([s.change for s in here])
-    row = CohortRow(
-        arm, visit, measure, n, float(np.mean([s.baseline + s.change for s in here])), float(change.mean()),
-        method=method,
-    )  # fmt: skip
-    notes = ["sites of a subject averaged"] if any(s.sites > 1 for s in here) else []
-    if n < 2:
-        return replace(row, note="; ".join([*notes, "one subject has no interval"]))
-    error = float(change.std(ddof=1)) / math.sqrt(n)
+    level = float(np.mean([s.baseline + s.change for s in here]))
+    mean, half, p, note = _about(change)
+    averaged = "sites of a subject averaged" if any(s.sites > 1 for s in here) else ""
+    notes = "; ".join(filter(None, (averaged, note)))
+    return CohortRow(arm, visit, measure, n, level, mean, mean - half, mean + half, p, method, note=notes)
+
+
+def _about(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> tuple[float, float, float, str]:
+    """Mean, half of its 95 % interval and p against 0 by Student's t, or NaN and why there are none."""
+    n, mean = len(values), float(values.mean())
+    error = float(values.std(ddof=1)) / math.sqrt(n) if n > 1 else 0.0
+    if n < FEWEST_PER_ARM:
+        return mean, math.nan, math.nan, f"no interval from {n} of at least {FEWEST_PER_ARM} subjects"
+    if error <= 0:
+        return mean, math.nan, math.nan, "no interval: all subjects are alike"
     half = error * float(student.isf(0.025, n - 1))
-    p = float(2 * student.sf(abs(row.change) / error, n - 1)) if error > 0 else math.nan
-    return replace(row, low=row.change - half, high=row.change + half, p=p, note="; ".join(notes))
+    return mean, half, float(2 * student.sf(abs(mean) / error, n - 1)), ""
 
 
 def _effect_row(effect: Effect, measure: str, reference: str) -> CohortRow:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from trichoscan.overlooked import shared_cv
 from trichoscan.records import Analysis
 from trichoscan.response.events import Events
 
@@ -26,7 +27,7 @@ matching must learn the share of hairs that are gone from the same few hairs, an
 assumption, worth one hair. That of a rate that was learned from one event."""
 MOST_FAULT_SHARE = 0.5
 UNSEEN_EVENTS = 0.5
-"""Hairs taken to have gone, and come, beyond those seen: Jeffreys' prior of a Poisson mean."""
+"""Hairs, and units, taken to have gone, and come, beyond those seen: Jeffreys' prior of a Poisson mean."""
 NORMAL_95 = 1.959964
 
 
@@ -38,14 +39,15 @@ class Draws:
     ----------
     hair : (B, E) float64
     unit : (B, V) float64
-    unseen : (2, B) float64
-        Hairs of the first visit that were lost, and of the second that came, seen in neither photo.
+    unseen, unseen_units : (2, B) float64
+        Hairs, and units, of the first visit that were lost, and of the second that came, that are not seen.
     diameter_um : (B, 2, E) or (1, 2, E) float64
     """
 
     hair: Floats
     unit: Floats
     unseen: Floats
+    unseen_units: Floats
     diameter_um: Floats
 
 
@@ -66,9 +68,9 @@ def fault_spread(baseline: Analysis, followup: Analysis) -> float:
         n = analysis.hair_count.n
         if n:
             hairs = zip(analysis.hairs, analysis.counted, strict=True)
-            p = np.clip([h.confidence for h, inside in hairs if inside], 0, 1)
+            p = np.array([h.confidence for h, inside in hairs if inside])
             sd = (analysis.hair_count.high - analysis.hair_count.value) / NORMAL_95
-            cvs.append(max(sd**2 - float(np.sum(p * (1 - p))), 0.0) / n**2)
+            cvs.append(shared_cv(sd, p) ** 2)
     return float(np.log1p(np.sqrt(sum(sorted(cvs)) / len(cvs)) / FAULT_SHARE)) if cvs else 0.0
 
 
@@ -83,52 +85,49 @@ def draw_field(events: Events, spread: float, rng: np.random.Generator) -> Draws
     chance = _shifted(events.probability, events.sign, spread, rng)
     gone = rng.random(chance.shape) < chance
     hair = gone * (1.0 + rng.poisson(_unshown(events.overlooked, events.sign, faults)))
+    hair = np.where(events.sign == 0, 1.0, hair)
     unit_chance = _shifted(events.unit_probability, events.unit_sign, spread, rng)
     unit_gone = rng.random(unit_chance.shape) < unit_chance
     unit = unit_gone * (1.0 + rng.poisson(_unshown(events.unit_overlooked, events.unit_sign, faults)))
-    return _finish(events, hair, unit, np.ones(1), np.ones(1), faults, rng, _noisy_diameters(events, rng))
+    unit = np.where(events.unit_sign == 0, 1.0, unit)
+    share = np.minimum(FAULT_SHARE * faults, MOST_FAULT_SHARE)
+    unseen = rng.poisson(UNSEEN_EVENTS * share / (1 - share), (2, *share.shape)).astype(np.float64)
+    return _finish(events, hair, unit, unseen, _noisy_diameters(events, rng))
 
 
 def draw_site(events: Events, spread: float, rng: np.random.Generator) -> Draws:
-    """What other pieces of the site might have shown: units drawn with replacement (Efron 1979).
+    """What the site may be like of which this piece was seen: each unit weighs by chance, the law Exp(1).
+
+    That is the Bayesian bootstrap (Rubin 1981), its weights not brought to one sum, for another piece need
+    not hold as many units. x hairs that came, each in a unit of its own, and `UNSEEN_EVENTS` beside them, are
+    so drawn from Gamma(x + 1/2), Jeffreys' posterior of a Poisson mean: skew, as the chances of few events
+    are, and not nothing where none were seen.
 
     Faults of single detections and errors of single diameters differ between units, and so are in the
     spread of the units already; what a whole photo shares is not, and is drawn as in `draw_field`.
     """
     faults = np.exp(rng.normal(0.0, spread, (2, DRAWS + 1)))
-    clusters = max(events.clusters, 1)
-    times = rng.multinomial(clusters, np.full(clusters, 1 / clusters), DRAWS + 1).astype(np.float64)
+    weight = rng.exponential(1.0, (DRAWS + 1, events.clusters))
     hair = _shifted(events.probability, events.sign, spread, rng)
     hair = hair * (1 + _unshown(events.overlooked, events.sign, faults))
     unit = _shifted(events.unit_probability, events.unit_sign, spread, rng)
     unit = unit * (1 + _unshown(events.unit_overlooked, events.unit_sign, faults))
-    drawn = times[:, events.cluster], times[:, events.unit_cluster]
-    return _finish(events, hair, unit, *drawn, faults, rng, events.diameter_um[None])
+    hair = np.where(events.sign == 0, 1.0, hair) * weight[:, events.cluster]
+    unit = np.where(events.unit_sign == 0, 1.0, unit) * weight[:, events.unit_cluster]
+    unseen = rng.gamma(UNSEEN_EVENTS, 1.0, (2, 2, DRAWS + 1))
+    return _finish(events, hair, unit, unseen, events.diameter_um[None])
 
 
-def _finish(
-    events: Events,
-    hair: Floats,
-    unit: Floats,
-    hair_times: Floats,
-    unit_times: Floats,
-    faults: Floats,
-    rng: np.random.Generator,
-    diameter_um: Floats,
-) -> Draws:
-    """Matched ones weigh 1; all is multiplied by how often its unit was drawn; row 0 becomes the estimate.
+def _finish(events: Events, hair: Floats, unit: Floats, unseen: Floats, diameter_um: Floats) -> Draws:
+    """Row 0 becomes the estimate; matched hairs and units weigh 1 there.
 
-    There a lost or new hair weighs p / (1 - m), m the chance that its one photo would have overlooked it:
-    each seen stands for as many as it takes to see one (Horvitz & Thompson 1952).
+    A lost or new hair weighs p / (1 - m), m the chance that its one photo would have overlooked it: each
+    seen stands for as many as it takes to see one (Horvitz & Thompson 1952).
     """
-    hair = np.where(events.sign == 0, 1.0, hair) * hair_times
-    unit = np.where(events.unit_sign == 0, 1.0, unit) * unit_times
     hair[0] = np.where(events.sign == 0, 1.0, events.probability / (1 - events.overlooked))
     unit[0] = np.where(events.unit_sign == 0, 1.0, events.unit_probability / (1 - events.unit_overlooked))
-    share = np.minimum(FAULT_SHARE * faults, MOST_FAULT_SHARE)
-    unseen = rng.poisson(UNSEEN_EVENTS * share / (1 - share)).astype(np.float64)
-    unseen[:, 0] = 0.0
-    return Draws(hair, unit, unseen, diameter_um)
+    unseen[..., 0] = 0.0
+    return Draws(hair, unit, unseen[0], unseen[1], diameter_um)
 
 
 def _unshown(overlooked: Floats, sign: NDArray[np.int64], faults: Floats) -> Floats:

@@ -36,7 +36,7 @@ def levels(events: Events, draws: Draws, area_cm2: float, vellus_below_um: float
     there = np.stack([events.sign <= 0, events.sign >= 0]).astype(np.float64)
     count = np.stack([draws.hair @ row for row in there]) + draws.unseen
     unit_there = np.stack([events.unit_sign <= 0, events.unit_sign >= 0]).astype(np.float64)
-    units = np.stack([draws.unit @ row for row in unit_there])
+    units = np.stack([draws.unit @ row for row in unit_there]) + draws.unseen_units
     with np.errstate(divide="ignore", invalid="ignore"):
         per_unit = np.where(units > 0, count / units, np.nan)
         thickness = _thickness_mm(events, draws, count, there)
@@ -121,7 +121,10 @@ def _thickness_mm(events: Events, draws: Draws, count: Floats, there: Floats) ->
 
 
 def _kinds(events: Events, draws: Draws, vellus_below_um: float) -> tuple[Floats, Floats]:
-    """(2, B) terminal and vellus hairs among those measured: matched ones at both visits."""
+    """(2, B) terminal and vellus hairs among those measured: matched ones at both visits.
+
+    Of the unseen ones as large a share is thin as of the measured ones of that visit.
+    """
     both = both_measured(events)
     kinds = np.full((2, 2, len(draws.hair)), np.nan)
     for visit in (0, 1):
@@ -130,5 +133,7 @@ def _kinds(events: Events, draws: Draws, vellus_below_um: float) -> tuple[Floats
         if np.isfinite(events.diameter_um).any() or not len(events.sign):
             thin = draws.diameter_um[:, visit][:, use] < vellus_below_um
             weight = draws.hair[:, use]
-            kinds[:, visit] = (weight * ~thin).sum(axis=1), (weight * thin).sum(axis=1)
+            unseen_thin = draws.unseen[visit] * (thin[0].mean() if thin.size else 0.0)
+            kinds[0, visit] = (weight * ~thin).sum(axis=1) + draws.unseen[visit] - unseen_thin
+            kinds[1, visit] = (weight * thin).sum(axis=1) + unseen_thin
     return kinds[0], kinds[1]

@@ -24,7 +24,8 @@ def change_row(change: Change) -> dict[str, Cell]:
     density = change.measures["density_per_cm2"]
     thickness = change.measures["cumulative_thickness_percent"]
     row: dict[str, Cell] = _cells("density_change_per_cm2", density.site)
-    row["density_change_percent"] = _known(change.measures["density_percent"].site.value)
+    percent = _cells("density_change_percent", change.measures["density_percent"].site)
+    row["density_change_percent"] = percent.pop("density_change_percent")
     row |= _cells("diameter_change_um", change.measures["diameter_um"].site)
     row |= _cells("cumulative_thickness_change_percent", thickness.site)
     row["smallest_detectable_change_per_cm2"] = _known(change.smallest_detectable_change_per_cm2)
@@ -35,7 +36,8 @@ def change_row(change: Change) -> dict[str, Cell]:
     for name in COUNTED:
         ends = _cells(name, change.counts[name])
         row |= {end: cell for end, cell in ends.items() if end != name}
-    return row
+    units = change.measures["unit_density_per_cm2"].site
+    return row | percent | _cells("unit_density_change_per_cm2", units)
 
 
 def measure_rows(change: Change) -> list[dict[str, Cell]]:
@@ -101,5 +103,6 @@ COLUMNS = (
     "response",
     *(f"growth_um_per_day{end}" for end in ("", "_low", "_high")),
     *(f"anagen_percent{end}" for end in ("", "_low", "_high")),
-    *(f"{name}{end}" for name in COUNTED for end in ("_low", "_high")),
+    *(f"{name}{end}" for name in (*COUNTED, "density_change_percent") for end in ("_low", "_high")),
+    *(f"unit_density_change_per_cm2{end}" for end in ("", "_low", "_high")),
 )

@@ -11,7 +11,7 @@ from trichoscan.flags import HAIR_FLAGS
 from trichoscan.match.rows import pairing_row
 from trichoscan.measure.density import hair_kind
 from trichoscan.pipeline import Comparison
-from trichoscan.records import Analysis, Hair
+from trichoscan.records import Analysis, Hair, HairFate, Match
 from trichoscan.report.attention import flag_words
 from trichoscan.response.rows import change_row
 from trichoscan.review.doubt import hair_doubt, hair_why, likely_left_out
@@ -44,6 +44,7 @@ PAIR_FIGURES = (
     ("new_hairs", "New hairs", ""),
     ("density_change_per_cm2", "Change of density", "/cm²"),
     ("density_change_percent", "Change of density", "%"),
+    ("unit_density_change_per_cm2", "Change of units", "/cm²"),
     ("diameter_change_um", "Change of diameter", "µm"),
     ("cumulative_thickness_change_percent", "Change of thickness", "%"),
     ("smallest_detectable_change_per_cm2", "Smallest detectable", "/cm²"),
@@ -274,21 +275,12 @@ def pair(
     """A pair with its matches and figures."""
     vellus = part["made_from"]["vellus_below_um"]
     now: dict[str, str] = {}
-    matches = []
+    matches: list[Answer] = []
     if found.pairing is not None and found.change is not None:
         row: dict[str, Any] = {**pairing_row(found.pairing), **change_row(found.change)}
         now = {name: v if isinstance(v, str) else number_cell(name, v) for name, v in row.items()}
-        for match, fate in zip(found.pairing.matches, found.change.fates, strict=True):
-            matches.append(
-                {
-                    "kind": match.kind,
-                    "baseline": _id(match.baseline, sides[0]),
-                    "followup": _id(match.followup, sides[1]),
-                    "probability": round(match.probability, 3),
-                    "fate": fate,
-                    "counted": match.counted,
-                }
-            )
+        fates = zip(found.pairing.matches, found.change.fates, strict=True)
+        matches = [_match(match, fate, sides) for match, fate in fates]
     alignment = found.alignment
     return {
         "pair_id": pair_id,
@@ -312,6 +304,17 @@ def pair(
             if name.startswith("link/")
         },
         "figures": [_figure(name, label, unit, part["cells"], now, "") for name, label, unit in PAIR_FIGURES],
+    }
+
+
+def _match(match: Match, fate: HairFate, sides: Sequence[Reviewed]) -> Answer:
+    return {
+        "kind": match.kind,
+        "baseline": _id(match.baseline, sides[0]),
+        "followup": _id(match.followup, sides[1]),
+        "probability": round(match.probability, 3),
+        "fate": fate,
+        "counted": match.counted,
     }
 
 

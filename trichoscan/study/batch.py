@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,24 +16,60 @@ from trichoscan.study.pseudonym import hide_names
 from trichoscan.study.run import Means, OnPair, OnPhoto, RunSummary, Study, carry_out
 from trichoscan.study.visits import Visits, find_pairs, make_pairs
 
-__all__ = ["Outcome", "RunSummary", "analyze_folder", "compare_photos"]
+__all__ = ["Outcome", "RunOptions", "RunSummary", "analyze_folder", "compare_photos"]
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What may be asked of a run over a folder; the defaults are those of `trichoscan analyze`.
+
+    Attributes
+    ----------
+    manifest, pattern
+        See `study.manifest.list_entries`.
+    um_per_px : float or None
+        Scale of photos for which the manifest gives none.
+    vellus_below_um : float
+        Hairs thinner than this are vellus.
+    intermediate_below_um : float
+        Terminal hairs thinner than this are also counted as intermediate.
+    weights : str, Path or None
+        Name of weights that come with the package, or a folder of weights.
+    device : str
+        "auto", "cpu" or "cuda".
+    workers : int
+        Processes, each with a copy of the network and its share of the cores. One that dies costs at most the
+        photo that killed it twice.
+    dask : str or None
+        Address of a dask.distributed scheduler, such as "tcp://night:8786", whose workers do the job instead;
+        they must see photos and results under the same paths.
+    overwrite : bool
+        Measure every photo again, also those whose result is there.
+    pseudonymize : Path or None
+        Key file, see `study.pseudonym`: nothing in the results holds a name or a date then.
+    """
+
+    manifest: Path | None = None
+    pattern: str | None = None
+    um_per_px: float | None = None
+    vellus_below_um: float = 30.0
+    intermediate_below_um: float = 60.0
+    weights: str | Path | None = None
+    device: str = "auto"
+    workers: int = 1
+    dask: str | None = None
+    overwrite: bool = False
+    pseudonymize: Path | None = None
+
+
+DEFAULTS = RunOptions()
 
 
 def analyze_folder(
     paths: Sequence[Path],
     out: Path,
+    options: RunOptions = DEFAULTS,
     *,
-    manifest: Path | None = None,
-    pattern: str | None = None,
-    um_per_px: float | None = None,
-    vellus_below_um: float = 30.0,
-    intermediate_below_um: float = 60.0,
-    weights: str | Path | None = None,
-    device: str = "auto",
-    workers: int = 1,
-    dask: str | None = None,
-    overwrite: bool = False,
-    pseudonymize: Path | None = None,
     on_progress: OnPhoto | None = None,
     on_pair: OnPair | None = None,
 ) -> RunSummary:
@@ -53,28 +90,7 @@ def analyze_folder(
     out : Path
         RESULTS; made if missing. It may lie in a folder of `paths`, but none of `paths` in it.
         Photos in it are not measured.
-    manifest, pattern
-        See `study.manifest.list_entries`.
-    um_per_px : float, optional
-        Scale of photos for which the manifest gives none.
-    vellus_below_um : float
-        Hairs thinner than this are vellus.
-    intermediate_below_um : float
-        Terminal hairs thinner than this are also counted as intermediate.
-    weights : str or Path, optional
-        Name of weights that come with the package, or a folder of weights.
-    device : str
-        "auto", "cpu" or "cuda".
-    workers : int
-        Processes, each with a copy of the network and its share of the cores. One that dies costs at most the
-        photo that killed it twice.
-    dask : str, optional
-        Address of a dask.distributed scheduler, such as "tcp://night:8786", whose workers do the job instead;
-        they must see photos and `out` under the same paths.
-    overwrite : bool
-        Measure every photo again, also those whose result is in `out`.
-    pseudonymize : Path, optional
-        Key file, see `study.pseudonym`: nothing in `out` holds a name or a date then.
+    options : RunOptions
     on_progress : callable, optional
         Called with the outcome of each photo and the number of photos of the run.
     on_pair : callable, optional
@@ -88,17 +104,29 @@ def analyze_folder(
     KeyboardInterrupt
         On Ctrl-C; `study.interrupt.Terminated`, a kind of it, on SIGTERM.
     """
-    _check_numbers(um_per_px, vellus_below_um, intermediate_below_um, workers)
-    if dask is not None and workers > 1:
+    settings = Settings(options.um_per_px, options.vellus_below_um, options.intermediate_below_um)
+    _check_numbers(settings, options.workers)
+    if options.dask is not None and options.workers > 1:
         raise TrichoscanError("--dask and --workers do not go together: the cluster has its own workers")
-    asked: dict[str, Any] = {"pattern": pattern}
+    asked: dict[str, Any] = {"pattern": options.pattern}
     skipped: list[str] = []
-    entries, unmatched = list_entries(paths, manifest=manifest, pattern=pattern, skipped=skipped)
+    entries, unmatched = list_entries(
+        paths, manifest=options.manifest, pattern=options.pattern, skipped=skipped
+    )
     entries = [entry for entry in entries if not _lies_in(entry.path, out)]
-    if pseudonymize is not None:
-        entries, unmatched, asked = hide_names(entries, unmatched, asked, pseudonymize, out)
-    settings = Settings(um_per_px, vellus_below_um, intermediate_below_um)
-    means = Means(out, settings, weights, device, workers, dask, overwrite, on_progress, on_pair)
+    if options.pseudonymize is not None:
+        entries, unmatched, asked = hide_names(entries, unmatched, asked, options.pseudonymize, out)
+    means = Means(
+        out,
+        settings,
+        weights=options.weights,
+        device=options.device,
+        workers=options.workers,
+        dask=options.dask,
+        overwrite=options.overwrite,
+        on_progress=on_progress,
+        on_pair=on_pair,
+    )
     notes = (*skipped, *_unmatched_notes(unmatched))
     return carry_out(means, Study(paths, entries, find_pairs(entries), asked, notes))
 
@@ -126,7 +154,7 @@ def compare_photos(
     days : int, optional
         Between the photos; by the manifest's dates where it is not given.
     um_per_px, vellus_below_um, weights, device, overwrite
-        As for `analyze_folder`.
+        See `RunOptions`.
 
     Raises
     ------
@@ -134,7 +162,7 @@ def compare_photos(
         As `analyze_folder`, and where the two are one file.
     """
     settings = Settings(um_per_px, vellus_below_um, max(Settings().intermediate_below_um, vellus_below_um))
-    _check_numbers(um_per_px, vellus_below_um, settings.intermediate_below_um, 1)
+    _check_numbers(settings)
     for path in (baseline, followup):
         if path.is_dir():
             raise TrichoscanError(f"{path}: a folder: name two photos, or use 'trichoscan analyze'")
@@ -151,10 +179,9 @@ def compare_photos(
     return carry_out(means, Study([baseline, followup], entries, visits, {"days": days}, arms=False))
 
 
-def _check_numbers(
-    um_per_px: float | None, vellus_below_um: float, intermediate_below_um: float, workers: int
-) -> None:
+def _check_numbers(settings: Settings, workers: int = 1) -> None:
     low, high = ACCEPTED_UM_PER_PX
+    um_per_px, vellus_below_um = settings.um_per_px, settings.vellus_below_um
     if um_per_px is not None and not low <= um_per_px <= high:
         raise TrichoscanError(
             f"--um-per-px {um_per_px:g}: give the um that one px stands for, {low:g} to {high:g}"
@@ -163,9 +190,10 @@ def _check_numbers(
         raise TrichoscanError(f"--vellus-below {vellus_below_um:g}: give a diameter in um, such as 30 or 40")
     if workers < 1:
         raise TrichoscanError(f"--workers {workers}: give 1 or more")
-    if not vellus_below_um <= intermediate_below_um < math.inf:
+    if not vellus_below_um <= settings.intermediate_below_um < math.inf:
         raise TrichoscanError(
-            f"--intermediate-below {intermediate_below_um:g}: give a diameter in um not below --vellus-below"
+            f"--intermediate-below {settings.intermediate_below_um:g}: give a diameter in um not below "
+            "--vellus-below"
         )
 
 

@@ -21,7 +21,7 @@ from trichoscan.response.cohort import (
 )
 from trichoscan.response.growth import is_phototrichogram
 from trichoscan.study import store
-from trichoscan.study.columns import text_cell
+from trichoscan.study.columns import rounded, text_cell
 from trichoscan.study.pairs import read_pair_part
 from trichoscan.study.reviewed import read_review_part
 from trichoscan.study.visits import Visits
@@ -90,10 +90,10 @@ def rewrite_cohort(out: Path) -> None:
     stands = _keyed(_summary(out, members, as_reviewed=True)) if any(counts.values()) else {}
     table = []
     for key, row in rows.items():
-        cells = [_cell(name, getattr(row, name)) for name in COLUMNS]
+        cells = [_cell(name, getattr(row, name), row.measure) for name in COLUMNS]
         beside = [""] * len(REVIEW_COHORT_COLUMNS)
         if counts[row.arm, row.visit] and key in stands:
-            values = [_cell(name, getattr(stands[key], name)) for name in REVIEWED]
+            values = [_cell(name, getattr(stands[key], name), row.measure) for name in REVIEWED]
             beside = [str(counts[row.arm, row.visit]), *values]
         table.append([*cells, *beside])
     store.write_table(out / "cohort.csv", COHORT_TABLE, table)
@@ -217,10 +217,16 @@ def _visit_change(
     )
 
 
-def _cell(name: str, value: str | int | float) -> str:
-    """Five significant digits, of a p three."""
+DECIMALS = {"hairs_per_unit": 4, "diameter_um": 3, "cumulative_thickness_mm_per_cm2": 3}
+"""One more than of a single site, for a mean over subjects; of other measures two."""
+
+
+def _cell(name: str, value: str | int | float, measure: str) -> str:
+    """Text, a number of subjects, a p with three significant digits, or a number by `DECIMALS`."""
     if isinstance(value, str):
         return text_cell(value)
-    if not math.isfinite(value):
-        return ""
-    return f"{value:.3g}" if name.startswith("p") else f"{value:.5g}"
+    if name == "n":
+        return str(value)
+    if name.startswith("p"):
+        return f"{value:.3g}" if math.isfinite(value) else ""
+    return rounded(value, DECIMALS.get(measure, 2))

@@ -56,6 +56,8 @@ IMAGE_COLUMNS = (
     "hair_contrast",
     "unseen_percent",
     "median_length_um",
+    "unit_density_low",
+    "unit_density_high",
 )
 HAIR_COLUMNS = (
     "image",
@@ -122,6 +124,8 @@ DECIMALS = {
     "hair_density_low": 1,
     "hair_density_high": 1,
     "unit_density_per_cm2": 1,
+    "unit_density_low": 1,
+    "unit_density_high": 1,
     "hairs_per_unit": 3,
     "single_hair_unit_percent": 1,
     "mean_diameter_um": 2,
@@ -163,13 +167,14 @@ DECIMALS = {
     "alignment_confidence": 4,
     "distance_um": 1,
     "length_change_um": 1,
-    "density_change_percent": 1,
     "smallest_detectable_change_per_cm2": 1,
     **{f"{name}{end}": 1 for name in ("lost_hairs", "new_hairs") for end in ("_low", "_high")},
     **{
         f"{measure}{end}": decimals
         for measure, decimals in {
             "density_change_per_cm2": 1,
+            "density_change_percent": 1,
+            "unit_density_change_per_cm2": 1,
             "diameter_change_um": 2,
             "cumulative_thickness_change_percent": 1,
             "growth_um_per_day": 0,

@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -25,6 +25,7 @@ from trichoscan.records import Analysis, Photo, TrichoscanError
 from trichoscan.report.hide import hide_burnt_in
 from trichoscan.report.overlay import draw_overlay
 from trichoscan.report.picture import shrink
+from trichoscan.segment.memory import give_memory_back
 from trichoscan.study import columns, store
 from trichoscan.study.executors.task import Task
 from trichoscan.study.geometry import feature_collection
@@ -206,21 +207,28 @@ def write_step(step: Step, tools: Tools) -> Outcome:
     started, entry, out = time.perf_counter(), step.entry, tools.out
     made_from = _made_from(entry, tools, step.sha256)
     _remove_earlier(entry, out)
-    cells, hairs, reason = columns.failed_cells(step.reason), [], step.reason
+    cells, reason = columns.failed_cells(step.reason), step.reason
+    hairs: list[list[str]] = []
     if step.photo is not None and step.analysis is not None:
-        drawn, reason = _attempt(entry, lambda: _drawn(step, tools.settings))
-        if drawn is not None:
-            # Should the run be stopped here and the photo be gone at the next, its files are known by this.
-            store.write_part(out, entry.image, made_from={}, cells={"geometry": drawn.cells["geometry"]})
-            _write_files(step, drawn, tools)
-            cells, hairs = drawn.cells, drawn.hairs
-        else:
-            cells = columns.failed_cells(reason)
+        with _alone_if(step.photo.pixels.size > LARGE_SAMPLES):
+            cells, hairs, reason = _files_written(step, tools)
     store.write_part(out, entry.image, made_from=made_from, cells=cells, hairs=hairs)
     seconds = step.seconds + time.perf_counter() - started
     return Outcome(
         entry.image, "failed" if reason else "ok", False, step.sha256, seconds, cells.get("error", "")
     )
+
+
+def _files_written(step: Step, tools: Tools) -> tuple[dict[str, str], list[list[str]], str]:
+    """Cells and rows of a photo whose files are written, or why there are none."""
+    drawn, reason = _attempt(step.entry, lambda: _drawn(step, tools.settings))
+    if drawn is None:
+        return columns.failed_cells(reason), [], reason
+    # Should the run be stopped here and the photo be gone at the next, its files are known by this.
+    known = {"geometry": drawn.cells["geometry"]}
+    store.write_part(tools.out, step.entry.image, made_from={}, cells=known)
+    _write_files(step, drawn, tools)
+    return drawn.cells, drawn.hairs, ""
 
 
 def give_up(job: Job, out: Path, reason: str) -> Outcome:
@@ -275,9 +283,13 @@ def _write_files(step: Step, drawn: _Drawn, tools: Tools) -> None:
 
 @contextmanager
 def _alone_if(large: bool) -> Iterator[None]:
-    """Have large photos decoded and measured one after the other: each takes ten times its size meanwhile."""
-    with _large if large else nullcontext():
+    """Have nothing done to two large photos at once: each takes ten times its size meanwhile."""
+    if not large:
         yield
+        return
+    with _large:
+        yield
+    give_memory_back()
 
 
 def _is_large_file(path: Path) -> bool:

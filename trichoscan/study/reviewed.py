@@ -25,6 +25,8 @@ Part = Mapping[str, Any]
 MEASURED = (
     *IMAGE_COLUMNS[IMAGE_COLUMNS.index("area_cm2") : IMAGE_COLUMNS.index("focus")],
     *distribution.COLUMNS,
+    "unit_density_low",
+    "unit_density_high",
 )
 """Columns of images.csv that follow from the hairs and the counting area."""
 COMPARED = (*PAIR_COLUMNS[PAIR_COLUMNS.index("matched_hairs") : PAIR_COLUMNS.index("flags")], "flags")

@@ -87,7 +87,7 @@ class Study:
 
 @dataclass(frozen=True)
 class Means:
-    """How a run measures, and where it writes; see `batch.analyze_folder`."""
+    """How a run measures, and where it writes; see `batch.RunOptions`."""
 
     out: Path
     settings: Settings
@@ -142,7 +142,6 @@ class _Run:
 def _logged(run: _Run, started: float) -> RunSummary:
     """Carry out a run, with its beginning and end in the log."""
     out = run.means.out
-    left = store.unfinished_files(out)
     try:
         mend_log(out)
         facts = provenance(run.tools.weights, run.parameters())
@@ -150,8 +149,6 @@ def _logged(run: _Run, started: float) -> RunSummary:
         run.log("run_started", **facts, photos=len(run.study.entries), pairs=len(run.study.visits.pairs))
         with heed_signals() as check:
             done = _stages(run, check)
-        for file in left:
-            file.unlink(missing_ok=True)
         summary = replace(done, seconds=time.monotonic() - started)
         told = {"ok": summary.ok, "failed": summary.failed, "reused": summary.kept}
         run.log("run_ended", seconds=round(summary.seconds, 3), **told)
@@ -183,11 +180,14 @@ def _stages(run: _Run, check: Callable[[], None]) -> RunSummary:
         pairs.append(pair)
         if means.on_pair is not None:
             means.on_pair(pair, len(study.visits.pairs))
+    left = store.unfinished_files(out)  # by writers that were killed, and a review that is at work
     removed = store.remove_parts(out, keep=study.entries)
     remove_pairs(out, keep=study.visits.pairs)
     record = provenance(run.tools.weights, run.parameters(), hashes)
     enrolled = study.visits if study.arms else Visits((), ())
     left_out = write_outputs(out, study.entries, study.visits, enrolled, record)
+    for file in left:  # the review has its own written by now
+        file.unlink(missing_ok=True)
     check()
     notes = (*study.notes, *study.visits.notes, *([left_out] if left_out else []), *_removed_notes(removed))
     return RunSummary(

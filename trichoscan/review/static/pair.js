@@ -4,7 +4,7 @@ import { ask } from "./api.js";
 import { correct } from "./correct.js";
 import { el, entitle, notice } from "./dom.js";
 import { useKeys } from "./keys.js";
-import { figures, history, signing, signOff } from "./panel.js";
+import { figures, history, signing, signOff, worthALook } from "./panel.js";
 import { box, hairAt, loadPicture, Viewer } from "./viewer.js";
 
 const FATES = {
@@ -136,29 +136,11 @@ export class PairView {
   }
 
   queueBlock() {
-    const rows = this.queue().slice(0, 40);
-    const words = (match) => `${match.baseline ?? "–"} → ${match.followup ?? "–"}`;
-    return el(
-      "details",
-      { class: "block", open: true },
-      el("summary", {}, `Worth a look (${rows.length})`),
-      el(
-        "ul",
-        { class: "queue" },
-        rows.map((match) =>
-          el(
-            "li",
-            {},
-            el(
-              "button",
-              { type: "button", onclick: () => this.show(match) },
-              el("span", {}, words(match)),
-              el("small", {}, `${match.kind}, ${Math.round(100 * match.probability)} % sure`),
-            ),
-          ),
-        ),
-      ),
-    );
+    return worthALook(this.queue(), (match) => ({
+      words: `${match.baseline ?? "–"} → ${match.followup ?? "–"}`,
+      why: `${match.kind}, ${Math.round(100 * match.probability)} % sure`,
+      onclick: () => this.show(match),
+    }));
   }
 
   hair(side, id) {

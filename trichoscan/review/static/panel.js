@@ -36,6 +36,17 @@ export function history(events) {
   );
 }
 
+const MOST_SHOWN = 40;
+
+/** List of what is worth a look, the first of it; `shown` tells words, reason and attributes of a row's button. */
+export function worthALook(all, shown) {
+  const rows = all.slice(0, MOST_SHOWN).map((one) => {
+    const { words, why, ...attributes } = shown(one);
+    return el("li", {}, el("button", { type: "button", ...attributes }, el("span", {}, words), el("small", {}, why)));
+  });
+  return el("details", { class: "block", open: true }, el("summary", {}, `Worth a look (${rows.length})`), el("ul", { class: "queue" }, rows));
+}
+
 export function local(atUtc) {
   return new Date(`${atUtc}Z`).toLocaleString(undefined, { dateStyle: "short", timeStyle: "short" });
 }

@@ -6,7 +6,8 @@ import { el, entitle, notice } from "./dom.js";
 import { useKeys } from "./keys.js";
 import { Drawing } from "./drawing.js";
 import { paintPhoto } from "./paint.js";
-import { figures, history, signing, signOff } from "./panel.js";
+import { photoKeys } from "./photo_keys.js";
+import { finishing, legend, panelOf, toolbar } from "./photo_panel.js";
 import { box, hairAt, loadPicture, Viewer } from "./viewer.js";
 
 export class PhotoView {
@@ -35,7 +36,7 @@ export class PhotoView {
       changed: (viewer) => (this.zoomText.textContent = `${Math.round(viewer.scale * 100)} %`),
     });
     entitle(this.photo.image, this.photo.user);
-    useKeys(this.keys());
+    useKeys(photoKeys(this));
     this.fill();
     const picture = await loadPicture(`${this.address}/picture.jpg`);
     this.viewer.show(picture, [this.photo.width_px, this.photo.height_px]);
@@ -70,145 +71,14 @@ export class PhotoView {
 
   /** Put the state into toolbar and panel. */
   fill() {
-    const photo = this.photo;
     this.chosen = this.chosen.filter((id) => this.find(id));
     const scroll = this.panel.scrollTop;
-    this.tools.replaceChildren(...this.toolbar());
-    const parts = [
-      photo.outdated ? this.outdated("The photo was replaced since its review.") : null,
-      photo.automatic_changed ? this.outdated("A later run measured this photo anew.") : null,
-      figures(photo.figures),
-      signing(photo, (request) => this.act(request)),
-      this.chosenHair(),
-      this.areas(),
-      this.doubtful(),
-      el("details", { class: "block" }, el("summary", {}, `History (${photo.history.length})`), history(photo.history)),
-      photo.pairs.length
-        ? el("p", { class: "block" }, "Compared in ", photo.pairs.map((p) => el("a", { href: `#/pair/${p.key}` }, p.pair_id.replace("__", " → "), " ")))
-        : null,
-      el("div", { class: "block" }, photo.flags.map((f) => el("p", { class: "flag" }, el("strong", {}, f.what), `: ${f.do}.`))),
-    ];
-    this.panel.replaceChildren(...parts.filter(Boolean));
+    this.tools.replaceChildren(...toolbar(this));
+    this.panel.replaceChildren(...panelOf(this));
     this.panel.scrollTop = scroll;
     this.hint.textContent = this.drawing.hint();
-    this.finish.replaceChildren(
-      ...(this.drawing.mode === "select"
-        ? []
-        : [
-            this.drawing.least ? el("button", { type: "button", id: "done", class: "main", onclick: () => this.drawing.finish() }, "Done") : "",
-            el("button", { type: "button", id: "leave", onclick: () => this.mode("select") }, "Leave"),
-          ]),
-    );
+    this.finish.replaceChildren(...finishing(this));
     this.viewer?.paint();
-  }
-
-  outdated(text) {
-    const begin = () => this.act({ what: "begin", why: "begun anew on the latest automatic result" });
-    return el("div", { class: "block wrong" }, el("p", {}, text), el("button", { onclick: begin }, "Begin the review anew"));
-  }
-
-  toolbar() {
-    const locked = Boolean(this.photo.signed_by);
-    const button = (id, text, key, run, { pressed = null, off = false } = {}) =>
-      el("button", { type: "button", id, onclick: run, disabled: off, "aria-pressed": pressed === null ? null : String(pressed) }, text, key ? [" ", el("kbd", {}, key)] : null);
-    const mode = (id, text, key) =>
-      button(`mode-${id}`, text, key, () => this.mode(id), { pressed: this.drawing.mode === id, off: locked });
-    return [
-      mode("select", "Select", "Esc"),
-      mode("add", "Add", "A"),
-      button("delete", "Delete", "Del", () => this.remove(), { off: locked || !this.chosen.length }),
-      button("join", "Join", "J", () => this.join(), { off: locked || this.chosen.length !== 2 }),
-      mode("split", "Split", "X"),
-      mode("move_root", "Move root", "R"),
-      mode("area", "Area", "M"),
-      mode("exclude", "Exclude", "E"),
-      el("span", { class: "gap" }),
-      button("undo", "Undo", "Z", () => this.act({ what: "undo" }), { off: !this.photo.can_undo }),
-      button("redo", "Redo", "Y", () => this.act({ what: "redo" }), { off: !this.photo.can_redo }),
-      el("span", { class: "gap" }),
-      button("out", "−", "", () => this.viewer.zoom(1 / 1.3)),
-      this.zoomText,
-      button("in", "+", "", () => this.viewer.zoom(1.3)),
-      button("fit", "Fit", "", () => this.viewer.fit()),
-    ];
-  }
-
-  chosenHair() {
-    const shown = this.chosen.map((id) => this.find(id));
-    if (!shown.length) return el("p", { class: "block hint" }, "No hair chosen: click one, or press N for the next doubtful one.");
-    return el("div", { class: "block", id: "chosen" }, shown.map((hair) => this.card(hair)), this.handles());
-  }
-
-  /** Buttons for what has keys: a tablet has none. */
-  handles() {
-    const hairs = this.chosen.filter((id) => typeof id === "number");
-    if (!hairs.length || this.photo.signed_by) return null;
-    const button = (id, text, key, run, pressed = null) =>
-      el("button", { type: "button", id, onclick: run, "aria-pressed": pressed }, text, " ", el("kbd", {}, key));
-    const keep = () => (this.keep(), this.fill());
-    return el(
-      "p",
-      { class: "row wrap" },
-      button("keep", "Choose a second", "K", keep, String(Boolean(this.kept?.length))),
-      hairs.length === 2 ? button("same-unit", "One unit", "U", () => this.unit(true)) : button("own-unit", "Unit by itself", "O", () => this.unit(false)),
-    );
-  }
-
-  card(hair) {
-    const candidate = hair.index !== undefined;
-    const um = hair.diameter_um === null ? "no diameter" : `${hair.diameter_um} ± ${hair.diameter_se_um} µm`;
-    const length = hair.length_um === null ? "" : `, ${Math.round(hair.length_um)} µm long`;
-    const place = candidate ? "" : `${hair.kind}, unit ${hair.unit}, ${hair.counted ? "counted" : "not counted"}`;
-    const note = candidate
-      ? el("p", { class: "hint" }, "The program left it out. ", el("button", { id: "accept", onclick: () => this.accept() }, "It is a hair ", el("kbd", {}, "Enter")))
-      : null;
-    return el(
-      "div",
-      { class: "card" },
-      el("h2", {}, candidate ? `Candidate ${hair.index + 1}` : `Hair ${hair.id}`, hair.source === "review" ? el("small", {}, " made in review") : ""),
-      el("p", {}, `${um}${length}`),
-      place ? el("p", {}, place) : null,
-      hair.why ? el("p", { class: "hint" }, hair.why) : null,
-      note,
-    );
-  }
-
-  /** What was marked or excluded, and the way back. */
-  areas() {
-    const off = Boolean(this.photo.signed_by);
-    const line = (text, button, request) =>
-      el("p", { class: "area" }, text, " ", el("button", { type: "button", disabled: off, onclick: () => this.act(request) }, button));
-    const lines = this.photo.excluded.map((area) =>
-      line(`Area ${area.number} is excluded.`, "Count it again", { what: "include", excluded: area.number }),
-    );
-    if (this.photo.area_by_hand) lines.push(line("The counting area was marked by hand.", "Automatic area", { what: "automatic_area" }));
-    return lines.length ? el("div", { class: "block" }, lines) : null;
-  }
-
-  doubtful() {
-    const rows = this.queue().slice(0, 40);
-    const pick = (hair) => () => this.choose([hair.id], true);
-    return el(
-      "details",
-      { class: "block", open: true },
-      el("summary", {}, `Worth a look (${rows.length})`),
-      el(
-        "ul",
-        { class: "queue" },
-        rows.map((hair) =>
-          el(
-            "li",
-            {},
-            el(
-              "button",
-              { type: "button", onclick: pick(hair), "aria-current": this.chosen.includes(hair.id) ? "true" : null },
-              el("span", {}, hair.index === undefined ? `Hair ${hair.id}` : `Candidate ${hair.index + 1}`),
-              el("small", {}, hair.why),
-            ),
-          ),
-        ),
-      ),
-    );
   }
 
   /** Hairs and candidates worth a look, the most doubtful first. */
@@ -340,67 +210,4 @@ export class PhotoView {
     notice(`${event.who}: ${event.words}`);
     this.fill();
   }
-
-  keys() {
-    const key = (keys, shown, does, run) => ({ keys, shown, does, run });
-    const arrow = (x, y) => (event) => (this.drawing.mode === "select" ? this.viewer.panKey(x, y) : this.drawing.nudge(x, y, event.shiftKey));
-    const next = () => (location.hash = this.nextPhoto ? `#/photo/${this.nextPhoto}` : "#/");
-    return [
-      {
-        title: "Look",
-        keys: [
-          key(["n"], "N", "Next doubtful hair", () => this.step(1)),
-          key(["p"], "P", "Doubtful hair before", () => this.step(-1)),
-          key(["."], ".", "Next hair from top to bottom", () => this.stepHair(1)),
-          key([","], ",", "Hair before", () => this.stepHair(-1)),
-          key(["h"], "H", "Hide or show what is drawn", () => ((this.hidden = !this.hidden), this.viewer.paint())),
-          key(["+", "="], "+ wheel", "Zoom in", () => this.viewer.zoom(1.3)),
-          key(["-"], "−", "Zoom out", () => this.viewer.zoom(1 / 1.3)),
-          key(["0"], "0", "Whole photo", () => this.viewer.fit()),
-          key(["ArrowLeft", "shift+ArrowLeft"], "← → ↑ ↓", "Move the photo; while drawing, the crosshair", arrow(-1, 0)),
-          ...[["Right", 1, 0], ["Up", 0, -1], ["Down", 0, 1]].map(([name, x, y]) => key([`Arrow${name}`, `shift+Arrow${name}`], "", "", arrow(x, y))),
-        ].filter(Boolean),
-      },
-      {
-        title: "Correct",
-        keys: [
-          key(["a"], "A", "Add a hair: root, along the shaft, tip; Enter", () => this.mode("add")),
-          key(["Delete", "Backspace", "d"], "Del D", "Delete the chosen hair", () => this.remove()),
-          key(["k"], "K", "Keep the chosen hair, to join it with the next", () => this.keep()),
-          key(["j"], "J", "Join the two chosen hairs", () => this.join()),
-          key(["x"], "X", "Split the chosen hair at a point", () => this.mode("split")),
-          key(["r"], "R", "Move the root of the chosen hair", () => this.mode("move_root")),
-          key(["m"], "M", "Mark the counting area, corner by corner; Enter", () => this.mode("area")),
-          key(["e"], "E", "Exclude an area, corner by corner; Enter", () => this.mode("exclude")),
-          key(["u"], "U", "The two chosen hairs are one unit", () => this.unit(true)),
-          key(["o"], "O", "The chosen hair is a unit by itself", () => this.unit(false)),
-        ],
-      },
-      {
-        title: "Do",
-        keys: [
-          key([" "], "Space", "While drawing: put a point at the crosshair", () => this.drawing.putAtCrosshair()),
-          key(["Enter"], "Enter", "Finish drawing; accept the chosen candidate", () => (this.drawing.mode === "select" ? this.accept() : this.drawing.finish())),
-          key(["Escape"], "Esc", "Stop drawing; choose nothing", () => (this.drawing.mode === "select" ? this.choose([]) : this.mode("select"))),
-          key(["z", "ctrl+z"], "Z", "Undo", () => this.photo.can_undo && this.act({ what: "undo" })),
-          key(["y", "ctrl+y"], "Y", "Redo", () => this.photo.can_redo && this.act({ what: "redo" })),
-          key(["s"], "S", "Sign off", () => this.photo.signed_by || signOff((request) => this.act(request))),
-          key(["g"], "G", "Next photo of the worklist", next),
-          key(["w"], "W", "Worklist", () => (location.hash = "#/")),
-        ],
-      },
-    ];
-  }
-}
-
-function legend() {
-  const entry = (kind, text) => el("span", { class: `kind ${kind}` }, text);
-  return el(
-    "p",
-    { class: "legend", "aria-hidden": "true" },
-    entry("terminal", "terminal"),
-    entry("vellus", "vellus"),
-    entry("unmeasured", "no diameter"),
-    entry("candidate", "left out"),
-  );
 }

@@ -197,8 +197,8 @@ def _result(future: Future[Any], sent: _Sent) -> Any:
         return Lost("the workers of the cluster died again and again while it waited: run again")
 
 
-_working = threading.Lock()
-"""One network at a time: the threads of a worker share it, and beside it they read and write."""
+_steps = threading.Lock(), threading.Lock(), threading.Lock()
+"""Held by the job that is being read, worked on, written: at most three are in hand, as in `overlap`."""
 _starting = threading.Lock()
 _tools: dict[tuple[str, str], Any] = {}
 """What the tasks of a run need in this worker, by run and task."""
@@ -206,7 +206,10 @@ MOST_TOOLS = 2
 
 
 def _attempt(task: Task, run: _Run, job: Any, number: int) -> Any:
-    """One job, in a thread of a worker."""
+    """One job, in a thread of a worker.
+
+    One that was in hand when a worker died is tried once more, with nothing else in hand.
+    """
     from distributed import secede
 
     begun = run_folder(run.out) / "begun" / f"{task.start.__name__}-{number}"
@@ -215,14 +218,46 @@ def _attempt(task: Task, run: _Run, job: Any, number: int) -> Any:
     if times >= MOST_BEGUN:
         begun.unlink(missing_ok=True)
         return Lost("its cluster worker died, and a second one likewise: give workers more memory")
-    begun.write_text(str(times + 1), encoding="ascii")
-    loaded = task.read(job, tools)
-    with _working:
+    with _Place(alone=times > 0) as place:
+        begun.write_text(str(times + 1), encoding="ascii")
+        loaded = task.read(job, tools)
+        place.move_on()
+        secede()  # the worker may begin its next job
         made = task.work(loaded, tools)
-    secede()  # the next job may begin
-    result = task.write(made, tools)
+        del loaded  # a large photo is not to be kept while the next one is worked on
+        place.move_on()
+        result = task.write(made, tools)
     begun.unlink(missing_ok=True)
     return result
+
+
+class _Place:
+    """Where a job stands in its worker: no two are read, worked on or written at once.
+
+    A job that is alone stands everywhere.
+    """
+
+    def __init__(self, *, alone: bool) -> None:
+        self.step = 0
+        self.held = list(_steps) if alone else [_steps[0]]
+
+    def __enter__(self) -> _Place:
+        for lock in self.held:
+            lock.acquire()
+        return self
+
+    def move_on(self) -> None:
+        """To the next step, once the job ahead has left it."""
+        self.step += 1
+        following = _steps[self.step]
+        if following not in self.held:
+            following.acquire()
+            self.held.append(following)
+            self.held.pop(0).release()
+
+    def __exit__(self, *_: object) -> None:
+        for lock in self.held:
+            lock.release()
 
 
 def _count(begun: Path) -> int:
