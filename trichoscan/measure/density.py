@@ -21,12 +21,12 @@ from scipy.spatial import cKDTree
 from trichoscan.measure.distribution import describe_diameters
 from trichoscan.overlooked import shared_cv
 from trichoscan.records import Analysis, Estimate, Hair, TargetArea
+from trichoscan.records.estimate import NORMAL_95
 
 GUARD_UM = 150.0
 """Guard strip: the ostium and enough of the shaft to see which way it goes."""
 GUARD_WIDTH_SHARE = 0.025
 """Guard strip without a scale, as a share of the photo's width: about 150 um of a 6 mm field."""
-NORMAL_95 = 1.959964
 NONE_SEEN_HIGH = 3.0
 """Upper 95 % bound of a Poisson mean when nothing was seen: -ln 0.05 (the rule of three)."""
 

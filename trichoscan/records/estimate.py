@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+NORMAL_95 = 1.959964
+"""Standard deviations on either side of the mean of a normal distribution that hold 95 % of it."""
+
 
 @dataclass(frozen=True)
 class Estimate:

@@ -10,12 +10,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.stats import binom
 
+from trichoscan.records.estimate import NORMAL_95
 from trichoscan.report.results import Row, known
 from trichoscan.report.words import SCALE_SOURCES
 from trichoscan.response.proportions import share
-
-NORMAL_95 = 1.96
-"""Standard errors on either side of a mean that hold the truth 95 times of 100."""
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ from scipy.stats import t as student
 
 from trichoscan.order import is_swapped
 from trichoscan.records import Analysis, Change, Estimate, MeasureChange, Pairing, TrichoscanError
+from trichoscan.records.estimate import NORMAL_95
 from trichoscan.response.alike import unlike
-from trichoscan.response.draws import NORMAL_95, Draws, draw_field, draw_site, fault_spread, generator
+from trichoscan.response.draws import Draws, draw_field, draw_site, fault_spread, generator
 from trichoscan.response.events import Events, list_events
 from trichoscan.response.fates import COUNTS, count_fates, name_fates
 from trichoscan.response.growth import is_phototrichogram, measure_growth

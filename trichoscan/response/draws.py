@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from trichoscan.overlooked import shared_cv
 from trichoscan.records import Analysis
+from trichoscan.records.estimate import NORMAL_95
 from trichoscan.response.events import Events
 
 Floats = NDArray[np.float64]
@@ -28,7 +29,6 @@ assumption, worth one hair. That of a rate that was learned from one event."""
 MOST_FAULT_SHARE = 0.5
 UNSEEN_EVENTS = 0.5
 """Hairs, and units, taken to have gone, and come, beyond those seen: Jeffreys' prior of a Poisson mean."""
-NORMAL_95 = 1.959964
 
 
 @dataclass(frozen=True, eq=False)

@@ -29,6 +29,7 @@ from scipy.optimize import brentq, minimize
 from scipy.special import expit, log_expit, log_ndtr
 
 from trichoscan.records import Analysis, Estimate, Growth, Hair, Pairing
+from trichoscan.records.estimate import NORMAL_95
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -49,7 +50,6 @@ SHORTER_UM = -60.0
 """Median growth below which hairs were cut between the photos: no error of length is so common."""
 APART_SD = 2.0
 """The two means must be this many SDs of telogen apart, or growth cannot be told (our choice)."""
-NORMAL_95 = 1.959964
 LOG_ROOT_2_PI = 0.5 * np.log(2 * np.pi)
 LIMITS = (
     (-6.0, 6.0),

@@ -11,10 +11,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from trichoscan.measure.density import NORMAL_95, count_hairs, counting_mask, roots_in
+from trichoscan.measure.density import count_hairs, counting_mask, roots_in
 from trichoscan.measure.units import group_units
 from trichoscan.pipeline import COUNT_FLAGS, count_flags
 from trichoscan.records import Analysis, Hair
+from trichoscan.records.estimate import NORMAL_95
 from trichoscan.study.corrections.events import FIRST_REVIEW_HAIR, GONE, Slots
 
 REVIEWED_COUNT_CV = 0.05
