@@ -4,62 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from trichoscan.photo.calibrate import ACCEPTED_UM_PER_PX
 from trichoscan.records import TrichoscanError
 from trichoscan.study.manifest import list_entries
-from trichoscan.study.one_photo import Outcome, Settings
+from trichoscan.study.one_photo import Outcome
+from trichoscan.study.options import RunOptions
 from trichoscan.study.pseudonym import hide_names
 from trichoscan.study.run import Means, OnPair, OnPhoto, RunSummary, Study, carry_out
 from trichoscan.study.visits import Visits, find_pairs, make_pairs
 
 __all__ = ["Outcome", "RunOptions", "RunSummary", "analyze_folder", "compare_photos"]
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """What may be asked of a run over a folder; the defaults are those of `trichoscan analyze`.
-
-    Attributes
-    ----------
-    manifest, pattern
-        See `study.manifest.list_entries`.
-    um_per_px : float or None
-        Scale of photos for which the manifest gives none.
-    vellus_below_um : float
-        Hairs thinner than this are vellus.
-    intermediate_below_um : float
-        Terminal hairs thinner than this are also counted as intermediate.
-    weights : str, Path or None
-        Name of weights that come with the package, or a folder of weights.
-    device : str
-        "auto", "cpu" or "cuda".
-    workers : int
-        Processes, each with a copy of the network and its share of the cores. One that dies costs at most the
-        photo that killed it twice.
-    dask : str or None
-        Address of a dask.distributed scheduler, such as "tcp://night:8786", whose workers do the job instead;
-        they must see photos and results under the same paths.
-    overwrite : bool
-        Measure every photo again, also those whose result is there.
-    pseudonymize : Path or None
-        Key file, see `study.pseudonym`: nothing in the results holds a name or a date then.
-    """
-
-    manifest: Path | None = None
-    pattern: str | None = None
-    um_per_px: float | None = None
-    vellus_below_um: float = 30.0
-    intermediate_below_um: float = 60.0
-    weights: str | Path | None = None
-    device: str = "auto"
-    workers: int = 1
-    dask: str | None = None
-    overwrite: bool = False
-    pseudonymize: Path | None = None
 
 
 DEFAULTS = RunOptions()
@@ -104,8 +61,7 @@ def analyze_folder(
     KeyboardInterrupt
         On Ctrl-C; `study.interrupt.Terminated`, a kind of it, on SIGTERM.
     """
-    settings = Settings(options.um_per_px, options.vellus_below_um, options.intermediate_below_um)
-    _check_numbers(settings, options.workers)
+    _check_numbers(options)
     if options.dask is not None and options.workers > 1:
         raise TrichoscanError("--dask and --workers do not go together: the cluster has its own workers")
     asked: dict[str, Any] = {"pattern": options.pattern}
@@ -116,17 +72,7 @@ def analyze_folder(
     entries = [entry for entry in entries if not _lies_in(entry.path, out)]
     if options.pseudonymize is not None:
         entries, unmatched, asked = hide_names(entries, unmatched, asked, options.pseudonymize, out)
-    means = Means(
-        out,
-        settings,
-        weights=options.weights,
-        device=options.device,
-        workers=options.workers,
-        dask=options.dask,
-        overwrite=options.overwrite,
-        on_progress=on_progress,
-        on_pair=on_pair,
-    )
+    means = Means(out, options, on_progress, on_pair)
     notes = (*skipped, *_unmatched_notes(unmatched))
     return carry_out(means, Study(paths, entries, find_pairs(entries), asked, notes))
 
@@ -161,8 +107,15 @@ def compare_photos(
     TrichoscanError
         As `analyze_folder`, and where the two are one file.
     """
-    settings = Settings(um_per_px, vellus_below_um, max(Settings().intermediate_below_um, vellus_below_um))
-    _check_numbers(settings)
+    options = RunOptions(
+        um_per_px=um_per_px,
+        vellus_below_um=vellus_below_um,
+        intermediate_below_um=max(DEFAULTS.intermediate_below_um, vellus_below_um),
+        weights=weights,
+        device=device,
+        overwrite=overwrite,
+    )
+    _check_numbers(options)
     for path in (baseline, followup):
         if path.is_dir():
             raise TrichoscanError(f"{path}: a folder: name two photos, or use 'trichoscan analyze'")
@@ -174,25 +127,25 @@ def compare_photos(
     entry_of = {entry.path.resolve(): entry for entry in entries}
     both = entry_of[baseline.resolve()], entry_of[followup.resolve()]
     pairs = make_pairs([(*both, "")], entries, days)
-    means = Means(out, settings, weights, device, overwrite=overwrite)
+    means = Means(out, options)
     visits = Visits(pairs, both[:1])
     return carry_out(means, Study([baseline, followup], entries, visits, {"days": days}, arms=False))
 
 
-def _check_numbers(settings: Settings, workers: int = 1) -> None:
+def _check_numbers(options: RunOptions) -> None:
     low, high = ACCEPTED_UM_PER_PX
-    um_per_px, vellus_below_um = settings.um_per_px, settings.vellus_below_um
+    um_per_px, vellus_below_um = options.um_per_px, options.vellus_below_um
     if um_per_px is not None and not low <= um_per_px <= high:
         raise TrichoscanError(
             f"--um-per-px {um_per_px:g}: give the um that one px stands for, {low:g} to {high:g}"
         )
     if not 0 < vellus_below_um < math.inf:
         raise TrichoscanError(f"--vellus-below {vellus_below_um:g}: give a diameter in um, such as 30 or 40")
-    if workers < 1:
-        raise TrichoscanError(f"--workers {workers}: give 1 or more")
-    if not vellus_below_um <= settings.intermediate_below_um < math.inf:
+    if options.workers < 1:
+        raise TrichoscanError(f"--workers {options.workers}: give 1 or more")
+    if not vellus_below_um <= options.intermediate_below_um < math.inf:
         raise TrichoscanError(
-            f"--intermediate-below {settings.intermediate_below_um:g}: give a diameter in um not below "
+            f"--intermediate-below {options.intermediate_below_um:g}: give a diameter in um not below "
             "--vellus-below"
         )
 

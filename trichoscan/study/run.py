@@ -21,7 +21,8 @@ from trichoscan.study.executors.task import Executor, Lost
 from trichoscan.study.interrupt import heed_signals
 from trichoscan.study.lock import held
 from trichoscan.study.manifest import Entry
-from trichoscan.study.one_photo import Job, Outcome, Settings, Tools, find_kept, give_up, photo_task
+from trichoscan.study.one_photo import Job, Outcome, Tools, find_kept, give_up, photo_task
+from trichoscan.study.options import RunOptions
 from trichoscan.study.outputs import forget_made, provenance, write_outputs
 from trichoscan.study.pair_jobs import give_up_pair, pair_task
 from trichoscan.study.pairs import PairOutcome, is_kept, read_pair_part, remove_pairs
@@ -87,15 +88,10 @@ class Study:
 
 @dataclass(frozen=True)
 class Means:
-    """How a run measures, and where it writes; see `batch.RunOptions`."""
+    """What was asked of a run, where it writes, and whom it tells."""
 
     out: Path
-    settings: Settings
-    weights: str | Path | None = None
-    device: str = "auto"
-    workers: int = 1
-    dask: str | None = None
-    overwrite: bool = False
+    options: RunOptions
     on_progress: OnPhoto | None = None
     on_pair: OnPair | None = None
 
@@ -114,8 +110,8 @@ def carry_out(means: Means, study: Study) -> RunSummary:
 
     started = time.monotonic()
     means = _for_all_machines(means)
-    study = study if means.dask is None else replace(study, entries=_absolute(study.entries))
-    tools = Tools(means.out, means.settings, load_weights(means.weights), _device(means))
+    study = study if means.options.dask is None else replace(study, entries=_absolute(study.entries))
+    tools = Tools(means.out, means.options.settings, load_weights(means.options.weights), _device(means))
     store.prepare(means.out, study.paths)
     if not study.entries:
         raise TrichoscanError(
@@ -136,7 +132,7 @@ class _Run:
         log_event(self.means.out, self.name, event, **facts)
 
     def parameters(self) -> dict[str, Any]:
-        return {**asdict(self.means.settings), **self.study.asked, "device": self.tools.device}
+        return {**asdict(self.means.options.settings), **self.study.asked, "device": self.tools.device}
 
 
 def _logged(run: _Run, started: float) -> RunSummary:
@@ -209,7 +205,7 @@ def _photos(run: _Run) -> Iterator[Outcome]:
     means, images = run.means, [entry.image for entry in run.study.entries]
     jobs: list[Job] = list(zip(run.study.entries, store.file_names(images), strict=True))
     left, were_there = jobs, _any_there(jobs)
-    if not means.overwrite:
+    if not means.options.overwrite:
         left = []
         for job, kept in _looked_up(jobs, run.tools):
             if kept is None:
@@ -220,7 +216,7 @@ def _photos(run: _Run) -> Iterator[Outcome]:
     if not left:
         return
     forget_made(means.out)
-    task = photo_task(run.tools, means.weights)
+    task = photo_task(run.tools, means.options.weights)
     for job, result in _executor(means, len(left))(task, left):
         outcome = give_up(job, means.out, result.why) if isinstance(result, Lost) else result
         if were_there and not outcome.sha256 and not _any_there(jobs):
@@ -253,10 +249,10 @@ def _looked_up(jobs: Sequence[Job], tools: Tools) -> Iterator[tuple[Job, Outcome
 
 def _pairs(run: _Run) -> Iterator[PairOutcome]:
     """Outcome of each pair, likewise; the photos have their parts."""
-    means, vellus_below_um = run.means, run.means.settings.vellus_below_um
+    means, vellus_below_um = run.means, run.means.options.settings.vellus_below_um
     left: list[Pair] = []
     for pair in run.study.visits.pairs:
-        if means.overwrite or not is_kept(pair, means.out, vellus_below_um):
+        if means.options.overwrite or not is_kept(pair, means.out, vellus_below_um):
             left.append(pair)
             continue
         part = read_pair_part(means.out, pair.pair_id) or {}
@@ -277,11 +273,11 @@ def _pairs(run: _Run) -> Iterator[PairOutcome]:
 
 
 def _executor(means: Means, jobs: int) -> Executor:
-    if means.dask is not None and jobs:
+    if means.options.dask is not None and jobs:
         from trichoscan.study.executors.cluster import on_cluster  # brings in dask
 
-        return partial(on_cluster, address=means.dask, out=means.out)
-    workers = min(means.workers, jobs)
+        return partial(on_cluster, address=means.options.dask, out=means.out)
+    workers = min(means.options.workers, jobs)
     if workers <= 1:
         return in_this_process
     from trichoscan.segment.runtime import gpu_count
@@ -293,22 +289,22 @@ def _device(means: Means) -> str:
     """Device of the network, "cpu" or "cuda"; with a cluster the one that all of its workers have."""
     from trichoscan.segment.infer import resolve_device
 
-    if means.dask is None:
-        return resolve_device(means.device)
+    if means.options.dask is None:
+        return resolve_device(means.options.device)
     from trichoscan.study.executors.cluster import ask_workers
 
-    answers = set(ask_workers(means.dask, resolve_device, means.device))
+    answers = set(ask_workers(means.options.dask, resolve_device, means.options.device))
     return answers.pop() if len(answers) == 1 else "cpu"
 
 
 def _for_all_machines(means: Means) -> Means:
     """The same with absolute paths where other machines are to find them."""
-    if means.dask is None:
+    if means.options.dask is None:
         return means
-    weights = means.weights
+    weights = means.options.weights
     if weights is not None and Path(weights).is_dir():
         weights = _absolute_path(Path(weights))
-    return replace(means, out=_absolute_path(means.out), weights=weights)
+    return replace(means, out=_absolute_path(means.out), options=replace(means.options, weights=weights))
 
 
 def _absolute(entries: Iterable[Entry]) -> list[Entry]:
