@@ -24,7 +24,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from memory import peak_mb
 from tables import each_float, into_page, markdown
+
+from trichoscan.study.events import NAME, read_events
 
 ROOT = Path(__file__).resolve().parents[1]
 FIGURES = ROOT / "benchmarks" / "scale.json"
@@ -40,6 +43,8 @@ MOSAIC = 5
 SMALL_PX = (200, 200)
 """The smallest photo that is read."""
 PROGRAM = "from trichoscan.cli import main; main()"
+WORKER_SETTINGS = {"MALLOC_ARENA_MAX": "1", "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False"}
+"""Of docs/big-batches.md, for `dask worker`."""
 MATRIX = 2048
 """Side of the square matrices whose product tells the machine's rate."""
 
@@ -81,11 +86,12 @@ def timed(photos: Path, out: Path, *more: str, workers: int = 1, core: int | Non
     peaks: dict[int, float] = {}
     early: dict[int, float] = {}
     late: dict[int, float] = {}
+    log = Finished(out)
     with analysis(photos, out, *more, core=core) as run:
         while run.poll() is None:
             for process in (run.pid, *children(run.pid)):
                 peaks[process] = max(peaks.get(process, 0.0), peak_mb(process))
-            if (finished := photos_finished(out)) < total:  # tables and report are yet to come
+            if (finished := log.count()) < total:  # tables and report are yet to come
                 late = dict(peaks)
             if not early and finished >= EARLY:
                 early = dict(peaks)
@@ -98,6 +104,8 @@ def timed(photos: Path, out: Path, *more: str, workers: int = 1, core: int | Non
     return Run(steady_rate(done_times(out), workers), main_mb, worker_mb, growth_mb)
 
 
+ENDS = 2
+"""Photos of each worker at either end of a run that its rate leaves out."""
 REFUSED_SOME = 1
 """Exit code where a photo was refused, as one of few px now and then is."""
 EARLY = 500
@@ -111,21 +119,32 @@ def steady_rate(times: Sequence[float], workers: int) -> float:
     those in hand are half done.
     """
     full = len(times) > 5 * workers
-    begin, end = (2 * workers, len(times) - 2 * workers) if full else (workers, len(times))
+    begin, end = (ENDS * workers, len(times) - ENDS * workers) if full else (workers, len(times))
     return (end - begin) / (times[end - 1] - times[begin - 1])
 
 
-def photos_finished(out: Path) -> int:
-    """Photos measured or refused so far."""
-    from trichoscan.study.events import read_events
+class Finished:
+    """Counts the photos of a run that are measured or refused, by what its log has gained since."""
 
-    return sum(e["event"] in ("photo_done", "photo_failed") for e in read_events(out))
+    def __init__(self, out: Path) -> None:
+        self.out, self.read, self.photos = out, 0, 0
+
+    def count(self) -> int:
+        """Photos so far."""
+        try:
+            with (self.out / NAME).open("rb") as log:
+                log.seek(self.read)
+                new = log.read()
+        except FileNotFoundError:
+            return 0
+        lines = new[: new.rfind(b"\n") + 1]
+        self.read += len(lines)
+        self.photos += lines.count(b'"photo_done"') + lines.count(b'"photo_failed"')
+        return self.photos
 
 
 def done_times(out: Path) -> list[float]:
     """Seconds at which photos were done, in order."""
-    from trichoscan.study.events import read_events
-
     done = [e["time"] for e in read_events(out) if e["event"] == "photo_done"]
     return sorted(datetime.fromisoformat(when).timestamp() for when in done)
 
@@ -137,18 +156,9 @@ def children(process: int) -> list[int]:
         return []
 
 
-def peak_mb(process: int) -> float:
-    """Most memory that a process had; rusage would tell that of its parent where it was forked off it."""
-    try:
-        lines = Path(f"/proc/{process}/status").read_text().splitlines()
-    except OSError:
-        return 0.0
-    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:")), 0.0)
-
-
 @contextmanager
 def cluster(folder: Path, workers: int) -> Iterator[str]:
-    """Address of a scheduler on this machine, with workers of one thread."""
+    """Address of a scheduler on this machine, with workers of one thread, started as the docs say."""
     from distributed import Client
 
     file = str(folder / "scheduler.json")
@@ -158,6 +168,7 @@ def cluster(folder: Path, workers: int) -> Iterator[str]:
         for arguments in (("scheduler", "--port", "0", *here), *[worker] * workers):
             process = subprocess.Popen(
                 [sys.executable, "-m", "dask", *arguments],
+                env=os.environ | WORKER_SETTINGS,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )
@@ -404,7 +415,8 @@ def main() -> None:
     parser.add_argument("--stages", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.stages:
-        print(json.dumps(stage_seconds(sorted(options.stages.glob("*.jpg"))[:8])))
+        photos = sorted(options.stages.glob("*.jpg"))
+        print(json.dumps(stage_seconds(photos[ENDS:-ENDS] or photos)))  # those that the rates are of
         return
     with tempfile.TemporaryDirectory() as folder:
         record = measure(Path(folder), options.photos, options.large, options.many)

@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from memory import peak_mb
 from tables import into_page
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -113,10 +113,8 @@ def run(contestant: str, folder: Path) -> None:
         started = time.perf_counter()
         hairs.append(job())
         seconds.append(time.perf_counter() - started)
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(
-        json.dumps({"seconds": statistics.median(seconds[1:]), "peak_mb": peak_mb, "hairs": sum(hairs[1:])})
-    )
+    typical = statistics.median(seconds[1:])
+    print(json.dumps({"seconds": typical, "peak_mb": peak_mb(), "hairs": sum(hairs[1:])}))
 
 
 def compare(photos: int) -> dict[str, dict[str, float]]:

@@ -43,12 +43,19 @@ class Label(NamedTuple):
 _Ink = tuple[NDArray[np.uint8], int, int]
 
 
-class _Template(NamedTuple):
-    symbol: str
+class _Templates(NamedTuple):
+    """T drawn symbols.
+
+    Shapes at one size, with mean 0 and variance 1; width over height; first and last row relative to the
+    digits (0 top, 1 foot).
+    """
+
+    symbol: tuple[str, ...]
     shape: NDArray[np.float32]
-    aspect: float
-    top: float
-    bottom: float
+    aspect: NDArray[np.float64]
+    top: NDArray[np.float64]
+    bottom: NDArray[np.float64]
+    is_digit: NDArray[np.bool_]
 
 
 class _Glyph(NamedTuple):
@@ -99,9 +106,11 @@ def _labels_in(strokes: NDArray[np.uint8], level: float) -> list[Label]:
     glyphs = [_Glyph(x, y, x + w, y + h) for x, y, w, h, area in stats[1:].tolist() if area >= 2]
     low, high = _TEXT_HEIGHT_PX
     tall = [g for g in glyphs if low <= g.y1 - g.y0 <= high and g.x1 - g.x0 <= 3.2 * (g.y1 - g.y0)]
+    ends = np.array([(g.x1, g.y1) for g in glyphs]).reshape(-1, 2)
     labels = []
     for first in sorted(tall):
-        if any(_precedes(strokes, glyph, first) for glyph in glyphs):
+        close = np.flatnonzero(_may_precede(ends, first))
+        if any(_precedes(strokes, glyphs[k], first) for k in close.tolist()):
             continue
         line = _line_from(first, glyphs)
         if 2 <= len(line) <= 8:
@@ -111,11 +120,16 @@ def _labels_in(strokes: NDArray[np.uint8], level: float) -> list[Label]:
     return labels
 
 
-def _precedes(strokes: NDArray[np.uint8], glyph: _Glyph, first: _Glyph) -> bool:
-    """Whether a digit or a point stands so close before `first` that it belongs to the number."""
+def _may_precede(ends: NDArray[np.int64], first: _Glyph) -> NDArray[np.bool_]:
+    """(K,) whether glyphs whose right lower corners are (K, 2) stand closely before `first`, on its line."""
     height = first.y1 - first.y0
-    if not -1 <= first.x0 - glyph.x1 <= 0.6 * height or abs(glyph.y1 - first.y1) > 0.3 * height:
-        return False
+    gap = first.x0 - ends[:, 0]
+    return np.asarray((gap >= -1) & (gap <= 0.6 * height) & (np.abs(ends[:, 1] - first.y1) <= 0.3 * height))
+
+
+def _precedes(strokes: NDArray[np.uint8], glyph: _Glyph, first: _Glyph) -> bool:
+    """Whether what stands closely before `first` is a digit or a point, and so belongs to the number."""
+    height = first.y1 - first.y0
     if glyph.y1 - glyph.y0 <= 0.3 * height:
         return glyph.y1 - glyph.y0 >= 2 and glyph.x1 - glyph.x0 <= 0.3 * height
     return max(_scores(strokes, glyph, first, allow_units=False).values(), default=0) >= CHARACTER_SCORE
@@ -188,16 +202,16 @@ def _scores(strokes: NDArray[np.uint8], glyph: _Glyph, first: _Glyph, allow_unit
     shape = _normal_shape(strokes[glyph.y0 : glyph.y1, glyph.x0 : glyph.x1])
     top, bottom = (glyph.y0 - first.y0) / height, (glyph.y1 - first.y0) / height
     slack = 0.12 + 1.0 / height
+    templates = _templates()
+    like = np.abs(np.log(w / h / templates.aspect)) <= 0.4 + 1.0 / min(w, h)
+    like &= (np.abs(top - templates.top) <= slack) & (np.abs(bottom - templates.bottom) <= slack)
+    if not allow_units:
+        like &= templates.is_digit
     best: dict[str, float] = {}
-    for template in _templates():
-        if not allow_units and not template.symbol.isdigit():
-            continue
-        if abs(np.log(w / h / template.aspect)) > 0.4 + 1.0 / min(w, h):
-            continue
-        if abs(top - template.top) > slack or abs(bottom - template.bottom) > slack:
-            continue
-        score = float((shape * template.shape).mean())
-        best[template.symbol] = max(score, best.get(template.symbol, -1.0))
+    chosen = np.flatnonzero(like).tolist()
+    for k, score in zip(chosen, (templates.shape[chosen] @ shape.ravel() / shape.size).tolist(), strict=True):
+        symbol = templates.symbol[k]
+        best[symbol] = max(score, best.get(symbol, -1.0))
     return best
 
 
@@ -210,9 +224,9 @@ def _normal_shape(patch: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 @lru_cache(maxsize=1)
-def _templates() -> tuple[_Template, ...]:
-    """Every symbol in each font at hand, with its place relative to the digits (0 top, 1 foot)."""
-    found = []
+def _templates() -> _Templates:
+    """Every symbol in each font at hand."""
+    symbols, shapes, places = [], [], []
     hershey = [(font, weight) for font in _HERSHEY for weight in (2, 4)]
     for font, weight in [(None, size) for size in (20, 48)] + hershey:
         drawn = {symbol: _ink(font, weight, symbol) for symbol in _SYMBOLS}
@@ -224,10 +238,14 @@ def _templates() -> tuple[_Template, ...]:
         for symbol, glyph in drawn.items():
             if glyph is not None:
                 patch, y0, y1 = glyph
-                aspect = patch.shape[1] / patch.shape[0]
-                place = ((y0 - zero[1]) / height, (y1 - zero[1]) / height)
-                found.append(_Template(symbol, _normal_shape(patch), aspect, *place))
-    return tuple(found)
+                symbols.append(symbol)
+                shapes.append(_normal_shape(patch).ravel())
+                places.append(
+                    (patch.shape[1] / patch.shape[0], (y0 - zero[1]) / height, (y1 - zero[1]) / height)
+                )
+    is_digit = np.array([symbol.isdigit() for symbol in symbols])
+    aspect, top, bottom = np.array(places).T
+    return _Templates(tuple(symbols), np.stack(shapes), aspect, top, bottom, is_digit)
 
 
 _HERSHEY = (

@@ -119,7 +119,7 @@ def refusal(exposure: float, um_per_px: float | None) -> str:
 
 def glare_patches(pixels: NDArray[np.uint8]) -> Mask:
     """(H, W) True in patches of glare that are wider than a hair: what lies beneath them cannot be judged."""
-    burnt = (pixels.min(axis=2) >= GLARE_LEVEL).astype(np.uint8)
+    burnt = (_darkest_channel(pixels) >= GLARE_LEVEL).astype(np.uint8)
     if not burnt.any():
         return burnt > 0
     radius = max(2, round(GLARE_PATCH_SHARE * max(burnt.shape)))
@@ -139,8 +139,14 @@ def _enlarged(mask: Mask, shape: tuple[int, ...]) -> Mask:
 
 def _glare_percent(pixels: NDArray[np.uint8], mask: Mask) -> float:
     usable = np.count_nonzero(mask)
-    burnt = np.count_nonzero((pixels.min(axis=2) >= GLARE_LEVEL) & mask)
+    burnt = np.count_nonzero((_darkest_channel(pixels) >= GLARE_LEVEL) & mask)
     return 100.0 * burnt / usable if usable else math.nan
+
+
+def _darkest_channel(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(H, W) least of red, green and blue; by OpenCV, ten times as fast as NumPy along a short axis."""
+    red, green, blue = cv2.split(pixels)
+    return np.asarray(cv2.min(cv2.min(red, green), blue), np.uint8)
 
 
 def erythema_index(pixels: NDArray[np.uint8], usable_mask: Mask) -> float:
@@ -163,7 +169,8 @@ def erythema_index(pixels: NDArray[np.uint8], usable_mask: Mask) -> float:
     small, mask = _reduced(pixels, usable_mask, COLOUR_WORK_PX**2)
     gray = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
     light = cv2.GaussianBlur(cv2.morphologyEx(gray, cv2.MORPH_CLOSE, np.ones((31, 31), np.uint8)), (0, 0), 10)
-    skin = mask & (gray >= SKIN_SHARE * light) & (small.min(axis=2) > 5) & (small.min(axis=2) < GLARE_LEVEL)
+    darkest = _darkest_channel(small)
+    skin = mask & (gray >= SKIN_SHARE * light) & (darkest > 5) & (darkest < GLARE_LEVEL)
     if not skin.any():
         return math.nan
     red, green = (_linear(small[..., channel][skin]) for channel in (0, 1))

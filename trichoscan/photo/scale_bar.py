@@ -173,7 +173,7 @@ def _measured(gray: NDArray[np.uint8], upper: EdgeRun, lower: EdgeRun) -> _Bar |
         if end is None:
             return None
         inner, outer = end
-        wide, x = _tick(sign * gray.astype(np.int16), inner, outer, step, (top, bottom), level, contrast)
+        wide, x = _tick(gray, sign, inner, outer, step, (top, bottom), level, contrast)
         if not wide and (abs(outer - inner) > WIDEST_DOUBT_PX or _cut_off(beside, inner, step, contrast)):
             return None
         ends.append(x)
@@ -218,7 +218,8 @@ def _cut_off(beside: Floats, end: int, step: int, contrast: float) -> bool:
 
 
 def _tick(
-    gray: NDArray[np.int16],
+    gray: NDArray[np.uint8],
+    sign: int,
     inner: int,
     outer: int,
     step: int,
@@ -236,7 +237,7 @@ def _tick(
     for part in (gray[max(top - 2 - TICK_PX, 0) : top - 2], gray[bottom + 3 : bottom + 3 + TICK_PX]):
         if part.shape[0] < TICK_PX:
             continue
-        lane = part.astype(np.float64)
+        lane = sign * part.astype(np.float64)
         alike = (np.abs(lane[:, columns] - level) < max(3 * LINE_SD, 0.25 * contrast)).mean(axis=0) > 0.8
         seen = np.flatnonzero(alike)
         for run in np.split(seen, np.flatnonzero(np.diff(seen) > 1) + 1) if len(seen) else []:

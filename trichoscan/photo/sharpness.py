@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from trichoscan.photo.usable import Mask
 
@@ -27,8 +27,9 @@ FEWEST_DIRECTIONS = 5
 """Directions it takes to fit the three numbers of `_motion_px`."""
 MOST_BLUR_PX = 10.0
 """More of it in one direction is a soft shade and no edge."""
-STRONG_ABOVE_PERCENT = 85
-"""Percentile of the gradient above which a pixel is taken for an edge of its direction."""
+RANKS_PERCENT = (85, 99)
+"""Percentiles of the gradient: that above which a pixel is taken for an edge of its direction, and that of
+the photo's edge."""
 
 
 @dataclass(frozen=True)
@@ -72,11 +73,13 @@ def sharpness_of(gray: NDArray[np.uint8], usable_mask: Mask) -> Sharpness:
         return Sharpness(0.0, math.nan)
     fine, coarse = (_gradient(gray, inside, sigma_px) for sigma_px in (FINE_PX, COARSE_PX))
     strengths = [np.hypot(*gradient) for gradient in (fine, coarse)]
-    peaks = np.array([[np.percentile(strength, 99)] for strength in strengths])
-    if peaks[1, 0] < FAINTEST_EDGE:
+    strong, peaks = np.array([np.percentile(strength, RANKS_PERCENT) for strength in strengths]).T
+    if peaks[1] < FAINTEST_EDGE:
         return Sharpness(0.0, math.nan)
-    blur_px = float(_blur_px2(peaks[0], peaks[1])[0]) ** 0.5
-    by_direction = [_edges_by_direction(*pair) for pair in zip((fine, coarse), strengths, strict=True)]
+    blur_px = float(_blur_px2(peaks[0], peaks[1])) ** 0.5
+    by_direction = [
+        _edges_by_direction(*edges) for edges in zip((fine, coarse), strengths, strong, strict=True)
+    ]
     return Sharpness(1.0 / (1.0 + blur_px / 2.0), _motion_px(*by_direction))
 
 
@@ -88,21 +91,24 @@ def _gradient(gray: NDArray[np.uint8], inside: Mask, sigma_px: float) -> tuple[S
     return across[inside], down[inside]
 
 
-def _blur_px2(fine: NDArray[np.floating], coarse: NDArray[np.floating]) -> NDArray[np.float64]:
+def _blur_px2(fine: ArrayLike, coarse: ArrayLike) -> NDArray[np.float64]:
     """Squared blur, px^2, of edges whose gradient is known at both scales."""
-    ratio2 = np.maximum(fine / np.maximum(coarse, 1e-6), 1.0 + 1e-6) ** 2.0
+    ratio2 = np.maximum(np.divide(fine, np.maximum(coarse, 1e-6)), 1.0 + 1e-6) ** 2.0
     return np.asarray(np.maximum(COARSE_PX**2 - ratio2 * FINE_PX**2, 0.0) / (ratio2 - 1), np.float64)
 
 
-def _edges_by_direction(gradient: tuple[Singles, Singles], strength: Singles) -> Singles:
+def _edges_by_direction(gradient: tuple[Singles, Singles], strength: Singles, least: float) -> Singles:
     """(DIRECTIONS,) gradient of strong edges by direction, from 0 in steps of pi / DIRECTIONS; 0: too few."""
     rank = max(30, int(EDGE_SHARE * len(strength)))
-    strong = strength >= np.percentile(strength, STRONG_ABOVE_PERCENT)
-    angle = np.arctan2(gradient[1][strong], gradient[0][strong]) % np.pi
+    strong = np.flatnonzero(strength >= least)
+    # Whole numbers are directions: grey levels are, and so the angles of many edges are just these.
+    turn = np.round(np.arctan2(gradient[1][strong], gradient[0][strong]) * (DIRECTIONS / np.pi), 4)
+    sector = (np.floor(turn) + np.ceil(turn)).astype(np.int64) % (2 * DIRECTIONS)
+    order = np.argsort(sector, kind="stable")
+    sectors = np.split(strength[strong[order]], np.searchsorted(sector[order], range(1, 2 * DIRECTIONS)))
     found = np.zeros(DIRECTIONS, np.float32)
     for index in range(DIRECTIONS):
-        away = np.abs((angle - index * np.pi / DIRECTIONS + np.pi / 2) % np.pi - np.pi / 2)
-        edges = strength[strong][away < np.pi / DIRECTIONS]
+        edges = np.concatenate([sectors[2 * index + beside] for beside in (-1, 0, 1)])
         if len(edges) > rank:
             found[index] = np.partition(edges, -rank)[-rank]
     return found

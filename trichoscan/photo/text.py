@@ -79,7 +79,8 @@ def text_mask(pixels: NDArray[np.uint8]) -> Mask:
 
 def _lines(pixels: NDArray[np.uint8]) -> Iterator[tuple[int, int, int, int]]:
     gray = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
-    colour = pixels.max(axis=2) - pixels.min(axis=2)
+    red, green, blue = cv2.split(pixels)
+    colour = cv2.subtract(cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue))
     kernel = np.ones((STROKE_PX, STROKE_PX), np.uint8)
     for values, kind, edge_share in (
         (gray, cv2.MORPH_TOPHAT, EDGE_SHARE),

@@ -28,4 +28,6 @@ def hide_burnt_in(pixels: NDArray[np.uint8], quality: Quality) -> NDArray[np.uin
     """
     if not quality.burnt_in_mask.any():
         return pixels
-    return np.where(quality.burnt_in_mask[..., None], np.array(PAINT, np.uint8), pixels)
+    shown = pixels.copy()
+    shown[quality.burnt_in_mask] = PAINT
+    return shown

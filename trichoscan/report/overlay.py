@@ -105,8 +105,9 @@ def shaft_edges(hair: Hair) -> list[NDArray[np.float64]]:
 
 
 def _dim_outside(pixels: NDArray[np.uint8], mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    dimmed = (pixels * np.float32(LEFT_OUT_LIGHT)).astype(np.uint8)
-    return np.where(mask[:, :, None], pixels, dimmed)
+    levels = np.arange(256, dtype=np.float32)
+    dimmed = cv2.LUT(pixels, (levels * LEFT_OUT_LIGHT).astype(np.uint8))
+    return np.asarray(cv2.copyTo(pixels, mask.astype(np.uint8), dimmed), np.uint8)
 
 
 def _lines(

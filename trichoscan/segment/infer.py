@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from importlib import resources
+from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -254,15 +255,31 @@ def resampled(pixels: NDArray[np.uint8], zoom: float) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(pixels, size, interpolation=method), np.uint8)
 
 
-def _spans(length: int) -> Iterator[tuple[int, int, int, int]]:
-    """Tiles of one size along one side: start and end of each, start and end of the part that is kept."""
+class _Span(NamedTuple):
+    """One side of a tile, px at the working scale: from where to where, and what of it is kept."""
+
+    start: int
+    end: int
+    kept_start: int
+    kept_end: int
+
+    @property
+    def kept_cells(self) -> slice:
+        """What is kept, as cells of the whole photo."""
+        return slice(-(-self.kept_start // CELL_PX), -(-self.kept_end // CELL_PX))
+
+
+def _spans(length: int) -> list[_Span]:
+    """Tiles of one size along one side."""
     count = max(1, math.ceil((length - OVERLAP_PX) / (TILE_PX - OVERLAP_PX)))
     stride = DIVISOR * math.ceil((length - OVERLAP_PX) / count / DIVISOR)
+    margin = OVERLAP_PX // 2
+    spans = []
     for i in range(count):
         first, last, start = i == 0, i == count - 1, i * stride
         end = length if last else start + stride + OVERLAP_PX
-        margin = OVERLAP_PX // 2
-        yield start, end, start if first else start + margin, end if last else end - margin
+        spans.append(_Span(start, end, start if first else start + margin, end if last else end - margin))
+    return spans
 
 
 def _run(
@@ -273,19 +290,39 @@ def _run(
     shape = (-(-height // CELL_PX), -(-width // CELL_PX))
     shaft = np.zeros((ORIENTATIONS, *shape), np.uint8)
     found: dict[str, list[Peaks]] = {"root": [], "tip": []}
-    for top, bottom, keep_top, keep_bottom in _spans(height):
-        for left, right, keep_left, keep_right in _spans(width):
-            maps = run_tile(pixels[top:bottom, left:right], network, device)
-            y0, y1, x0, x1 = (-(-v // CELL_PX) for v in (keep_top, keep_bottom, keep_left, keep_right))
-            y, x = top // CELL_PX, left // CELL_PX
-            shaft[:, y0:y1, x0:x1] = np.round(255 * maps["shaft"][:, y0 - y : y1 - y, x0 - x : x1 - x])
-            for name, peaks in found.items():
-                here = find_peaks(maps, name, thresholds[name])
-                at = here.at + np.array([x, y])
-                inside = (np.round(at) >= [x0, y0]) & (np.round(at) < [x1, y1])
-                peaks.append(replace(here, at=at).take(np.asarray(inside.all(1), bool)))
+    for rows, columns in product(_spans(height), _spans(width)):
+        place = shaft[:, rows.kept_cells, columns.kept_cells]
+        tile = pixels[rows.start : rows.end, columns.start : columns.end]
+        for name, peaks in _read_tile(tile, (rows, columns), network, device, thresholds, place).items():
+            found[name].append(peaks)
     roots, tips = (one_each(_joined(peaks)) for peaks in found.values())
     return roots, tips, shaft
+
+
+def _read_tile(
+    pixels: NDArray[np.uint8],
+    spans: tuple[_Span, _Span],
+    network: HairNet,
+    device: torch.device,
+    thresholds: Mapping[str, float],
+    shaft: NDArray[np.uint8],
+) -> dict[str, Peaks]:
+    """Peaks of what is kept of a tile; its shaft map is put into `shaft`.
+
+    In a function of its own, so that the maps are gone before those of the next tile are made.
+    """
+    maps = run_tile(pixels, network, device)
+    (y, rows), (x, columns) = ((span.start // CELL_PX, span.kept_cells) for span in spans)
+    kept = maps["shaft"][:, rows.start - y : rows.stop - y, columns.start - x : columns.stop - x]
+    shaft[:] = np.round(255 * kept)
+    found = {}
+    for name in ("root", "tip"):
+        peaks = find_peaks(maps, name, thresholds[name])
+        at = peaks.at + np.array([x, y])
+        nearest = np.round(at)
+        inside = (nearest >= [columns.start, rows.start]) & (nearest < [columns.stop, rows.stop])
+        found[name] = replace(peaks, at=at).take(np.asarray(inside.all(1), bool))
+    return found
 
 
 def _joined(peaks: Sequence[Peaks]) -> Peaks:

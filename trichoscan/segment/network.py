@@ -121,7 +121,17 @@ class HairNet(nn.Module):
         for up, decoder in zip(reversed(self.ups), reversed(self.decoders), strict=True):
             x = F.interpolate(up(x), scale_factor=2.0, mode="bilinear", align_corners=False)
             x = decoder(x.add_(skips.pop()))
-        return dict(zip(CHANNELS, self.head(x).split(list(CHANNELS.values()), dim=1), strict=True))
+        return dict(zip(CHANNELS, self._read_out(x).split(list(CHANNELS.values()), dim=1), strict=True))
+
+    def _read_out(self, x: Tensor) -> Tensor:
+        """What `head` gives, each channel in one piece.
+
+        As a convolution it would lie pixel by pixel, and every later step of one map would take ten times
+        as long.
+        """
+        assert self.head.bias is not None
+        weight = self.head.weight.flatten(1).expand(len(x), -1, -1)
+        return torch.baddbmm(self.head.bias[None, :, None], weight, x.flatten(2)).unflatten(2, x.shape[2:])
 
 
 Network = TypeVar("Network", bound=nn.Module)

@@ -24,7 +24,19 @@ COLOURS = {
 """RGB in QuPath, as in the overlays."""
 
 Corner = tuple[int, int]
+Pixel = tuple[int, int]
+"""Row and column."""
+Sides = dict[Corner, dict[Corner, tuple[Corner, Pixel]]]
+"""Straight pieces of a border by where they start and their direction: where they end, and a pixel inside."""
 Ring = list[list[float]]
+BORDERS = (
+    ((1, 0), (0, 0), (-1, 0)),
+    ((0, 1), (1, 0), (0, 1)),
+    ((-1, 0), (1, 1), (1, 0)),
+    ((0, -1), (0, 1), (0, -1)),
+)
+"""The four sides of a pixel: direction of the walk along it, x and y of where it starts, from the pixel's
+left upper corner, and rows and columns to the pixel beyond it."""
 
 
 def feature_collection(
@@ -123,36 +135,38 @@ def mask_polygons(mask: NDArray[np.bool_]) -> list[list[Ring]]:
     return [polygons[piece] for piece in sorted(polygons)]
 
 
-def _rings(mask: NDArray[np.bool_]) -> list[tuple[list[Corner], tuple[int, int]]]:
+def _rings(mask: NDArray[np.bool_]) -> list[tuple[list[Corner], Pixel]]:
     """Corners at which the border of the mask turns, ring by ring, and a pixel inside of each ring's border.
 
     The border is walked with the mask on the right hand; where two pixels touch at a corner only,
     the walk turns right and so stays with its pixel.
     """
-    padded = np.pad(mask, 1)
-    sides: dict[Corner, list[Corner]] = defaultdict(list)
-    pixel_of: dict[tuple[Corner, Corner], tuple[int, int]] = {}
-    for (start_x, start_y), (step_x, step_y), (row_off, column_off) in (
-        ((0, 0), (1, 0), (-1, 0)),
-        ((1, 0), (0, 1), (0, 1)),
-        ((1, 1), (-1, 0), (1, 0)),
-        ((0, 1), (0, -1), (0, -1)),
-    ):
-        beside = padded[
-            1 + row_off : padded.shape[0] - 1 + row_off, 1 + column_off : padded.shape[1] - 1 + column_off
-        ]
-        for row, column in np.argwhere(mask & ~beside).tolist():
-            start = (column + start_x, row + start_y)
-            step = (step_x, step_y)
-            sides[start].append(step)
-            pixel_of[start, step] = (row, column)
+    sides = _sides(mask)
     rings = []
     for first in sorted(sides):
         while sides[first]:
-            step = sides[first].pop()
-            pixel = pixel_of[first, step]
-            rings += [(loop, pixel) for loop in _loops(_walk(sides, first, step))]
+            corners, pixel = _walk(sides, first)
+            rings += [(loop, pixel) for loop in _loops(corners)]
     return rings
+
+
+def _sides(mask: NDArray[np.bool_]) -> Sides:
+    """Straight pieces of the border, as long as they are."""
+    padded = np.pad(mask, 1)
+    height, width = mask.shape
+    sides: Sides = defaultdict(dict)
+    for step, (left, top), (down, right) in BORDERS:
+        beside = padded[1 + down : 1 + down + height, 1 + right : 1 + right + width]
+        at = np.argwhere(mask & ~beside)[:, ::-1]
+        way, across = (0, 1) if step[0] else (1, 0)
+        at = at[np.lexsort((at[:, way] * step[way], at[:, across]))]
+        begins = np.ones(len(at) + 1, bool)
+        begins[1:-1] = (np.diff(at, axis=0) != step).any(1)
+        for first, last in zip(at[begins[:-1]].tolist(), at[begins[1:]].tolist(), strict=True):
+            start = first[0] + left, first[1] + top
+            end = last[0] + left + step[0], last[1] + top + step[1]
+            sides[start][step] = end, (first[1], first[0])
+    return sides
 
 
 def _loops(corners: list[Corner]) -> list[list[Corner]]:
@@ -169,16 +183,13 @@ def _loops(corners: list[Corner]) -> list[list[Corner]]:
     return [*loops, list(ring)]
 
 
-def _walk(sides: dict[Corner, list[Corner]], first: Corner, step: Corner) -> list[Corner]:
-    """Turning corners of the ring that leaves `first` by `step`; its sides are taken out of `sides`."""
+def _walk(sides: Sides, first: Corner) -> tuple[list[Corner], Pixel]:
+    """Turning corners of a ring from `first` on, and a pixel inside; its sides are taken out of `sides`."""
+    step, (at, pixel) = sides[first].popitem()
     corners = [first]
-    at = (first[0] + step[0], first[1] + step[1])
     while at != first or (-step[1], step[0]) in sides[at]:
         right = (-step[1], step[0])
-        following = right if right in sides[at] else sides[at][0]
-        sides[at].remove(following)
-        if following != step:
-            corners.append(at)
-        step = following
-        at = (at[0] + step[0], at[1] + step[1])
-    return corners
+        step = right if right in sides[at] else next(iter(sides[at]))
+        corners.append(at)
+        at, _ = sides[at].pop(step)
+    return corners, pixel
