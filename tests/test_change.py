@@ -254,7 +254,7 @@ def test_the_site_of_few_lone_new_hairs_has_jeffreys_posterior(came):
     events = Events(
         sign=sign, match=np.arange(units), probability=np.ones(units), cluster=np.arange(units),
         overlooked=zeros, diameter_um=np.full((2, units), np.nan), se_um=np.full((2, units), np.nan),
-        whole_unit=sign > 0, unit_sign=sign, unit_probability=np.ones(units), unit_overlooked=zeros,
+        comparable=sign == 0, whole_unit=sign > 0, unit_sign=sign, unit_probability=np.ones(units), unit_overlooked=zeros,
         unit_cluster=np.arange(units), clusters=units,
     )  # fmt: skip
     drawn = draws.draw_site(events, 0.0, np.random.default_rng(3))
@@ -298,6 +298,19 @@ def test_thickened_hairs_are_told_and_few_others(simulated):
     assert counts["thickened_hairs"].value > 0.8 * counts["thickened_hairs"].n
     assert counts["thickened_hairs"].low > 0.7 * counts["thickened_hairs"].n
     assert counts["miniaturized_hairs"].value <= 1 and counts["miniaturized_hairs"].low == 0
+
+
+@pytest.mark.parametrize("flags", [("overlapped",), ("found_again",)])
+def test_a_hair_measured_otherwise_at_one_visit_is_not_called_thickened(flags):
+    first, second, pairing = planted(["matched"] * 6)
+    hairs = (replace(pairing.followup_hairs[0], flags=flags), *pairing.followup_hairs[1:])
+    for side in ("followup_hairs", "baseline_hairs"):
+        one, other = (hairs, pairing.baseline_hairs)[:: 1 if side == "followup_hairs" else -1]
+        there = replace(pairing, followup_hairs=one, baseline_hairs=other)
+        fates = quantify_change(first, second, there).fates
+        assert fates[0] == "kept" and len(set(fates[1:])) == 1 and fates[1] != "kept"
+    counts = quantify_change(first, second, replace(pairing, followup_hairs=hairs)).counts
+    assert counts["thickened_hairs"].value == counts["thickened_hairs"].n == 5
 
 
 def planted(kinds, sizes=None, um_per_px=UM_PER_PX, shas=("a", "b")):

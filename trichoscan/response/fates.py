@@ -26,7 +26,7 @@ FALSE_POSITIVE_RATE = 0.01
 def changed(events: Events) -> NDArray[np.int64]:
     """(E,) -1 miniaturized, 0 not, 1 thickened: changed by more than 2.58 of its own standard errors."""
     z = np.zeros(len(events.sign))
-    use = both_measured(events)
+    use = both_measured(events) & events.comparable
     error = np.hypot(*events.se_um[:, use])
     z[use] = (events.diameter_um[1] - events.diameter_um[0])[use] / np.maximum(error, 1e-9)
     return (np.sign(z) * (np.abs(z) > norm.isf(FALSE_POSITIVE_RATE / 2))).astype(np.int64)
@@ -103,7 +103,7 @@ def _beyond_chance(events: Events, sign: int, rng: np.random.Generator) -> Estim
     The low end leaves out as many false ones as the Poisson law allows at 97.5 %; the high end adds the
     spread of a binomial count.
     """
-    n = int(np.count_nonzero(both_measured(events)))
+    n = int(np.count_nonzero(both_measured(events) & events.comparable))
     if n == 0:
         return Estimate(float("nan"), float("nan"), float("nan"), 0)
     called = changed(events) == sign
