@@ -5,7 +5,7 @@ Letters for shapes: G windows, T samples across the shaft, S sections.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,6 +42,7 @@ OFF_LINE_PX = 3.0
 """How far a window laid on the shaft may still be off it."""
 LEAST_TIP_PX, TIP_WIDTHS = 4.0, 0.25
 """A cut end is uneven: left out, px and share of the width."""
+TINY = 1e-9
 BURNT, BLACK = 253 / 255, 5 / 255
 """sRGB at which a channel is cut off."""
 
@@ -133,6 +134,68 @@ def cut_sections(
     windows, width = shafts.windows, np.nan_to_num(shafts.width_px)
     beside = np.maximum(BESIDE_PX, BESIDE_SHARE * width)
     t = _offsets(float((width / 2 + beside).max()) + 1)
+    read = _read(image, hairs, shafts, t, beside)
+    runs = read.runs
+    tip = windows.to_tip_px >= np.maximum(LEAST_TIP_PX, TIP_WIDTHS * width)
+    usable = np.isfinite(runs.width) & ~read.burnt & read.seen & tip
+    parts, lone = _parts(windows.hair, runs, usable, width)
+    mean = _averages(parts)
+    left, right = mean(runs.left), mean(runs.right)
+    size = np.array([image.shape[1], image.shape[0]])
+    first = np.array([part[0] for part in parts], np.intp)
+    skin = mean(read.level)
+    weight = mean(read.use.astype(np.float64))
+    profile = mean(read.above * read.use) / np.maximum(weight, TINY) + skin[:, None]
+    placed = np.maximum(np.bincount(windows.hair, minlength=total), 1)
+    return Sections(
+        hair=windows.hair[first],
+        profiles=Profiles(profile, weight, t, read.coloured[first], shade_px),
+        left_px=left,
+        right_px=right,
+        next_px=_next_px(mean(runs.next_left), mean(runs.next_right), left, right, lone),
+        skin=skin,
+        shared_px=mean(runs.shared_px),
+        to_tip_px=mean(windows.to_tip_px),
+        windows=np.array([part.size for part in parts], np.int64),
+        away=(mean(windows.centre_px) - (size - 1) / 2) / (np.hypot(*size) / 2),
+        hidden_share=np.bincount(windows.hair, ~runs.lone & read.seen, minlength=total) / placed,
+        burnt_share=np.bincount(windows.hair, read.burnt, minlength=total) / placed,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Read:
+    """What is seen in G windows: T samples across each.
+
+    Attributes
+    ----------
+    runs : Runs
+        Where the shaft lies.
+    use : (G, T) bool
+        Samples that tell of it.
+    burnt, seen : (G,) bool
+        Whether it is burnt out or black; whether it stands out from the skin.
+    above : (G, T) float64
+        Values above the skin's level.
+    level : (G,) float64
+        That level.
+    coloured : (G,) bool
+        Whether a mix of channels is read.
+    """
+
+    runs: Runs
+    use: Bools
+    burnt: Bools
+    seen: Bools
+    above: Floats
+    level: Floats
+    coloured: Bools
+
+
+def _read(
+    image: NDArray[np.float32], hairs: Sequence[Hair], shafts: Shafts, t: Floats, beside: Floats
+) -> _Read:
+    windows = shafts.windows
     colours = read_profiles(image, windows, t)
     known = np.asarray(np.isfinite(colours).all(axis=2), np.bool_)
     colours = np.where(known[..., None], colours, 0.0)
@@ -140,51 +203,29 @@ def cut_sections(
     others = other_paths((image.shape[0], image.shape[1]), hairs, windows, float(t[-1]) + 4)
     runs = find_runs(unlike / shafts.level[:, None], t, others, OFF_LINE_PX)
     use = known & _seen(runs, t, beside)
-    burnt = _burnt(colours, use)
-    seen = shafts.level > SEEN_UNLIKE
-    found = np.isfinite(runs.width) & ~burnt & seen
-    tip = windows.to_tip_px >= np.maximum(LEAST_TIP_PX, TIP_WIDTHS * width)
-    parts, lone = _parts(windows.hair, runs, found & tip, width)
-    above, level, coloured = _read(colours, use, runs, t, shafts, windows.hair)
-    size = np.array([image.shape[1], image.shape[0]])
-    member = np.concatenate(parts) if parts else np.zeros(0, np.intp)
+    above, level, coloured = _values(colours, use, runs, t, shafts, windows.hair)
+    return _Read(runs, use, _burnt(colours, use), shafts.level > SEEN_UNLIKE, above, level, coloured)
+
+
+def _averages(parts: Sequence[NDArray[np.intp]]) -> Callable[[Floats], Floats]:
+    """What takes (G, ...) values of windows to (S, ...) means over the windows of each part."""
     count = np.array([part.size for part in parts], np.int64)
+    member = np.concatenate(parts) if parts else np.zeros(0, np.intp)
     starts = np.cumsum(count) - count
-    values = np.stack(
-        [
-            runs.left, runs.right, runs.next_left, runs.next_right, runs.shared_px, level, windows.to_tip_px,
-            *windows.centre_px.T,
-        ],
-        axis=1,
-    )  # fmt: skip
-    means = np.add.reduceat(values[member], starts, axis=0) / count[:, None] if parts else values[:0]
-    left, right, next_left, next_right, shared, skin, to_tip = means[:, :7].T
-    first = member[starts]
-    profiles = Profiles(*_averaged(above, skin, use, member, starts, count), t, coloured[first], shade_px)
-    near_left, near_right = left - next_left < NEAR_PX, next_right - right < NEAR_PX
-    next_px = np.stack(
-        [
-            np.where(near_left & ~lone, next_left, -FAR_PX),
-            np.where(near_right & ~lone, next_right, FAR_PX),
-        ],
-        axis=1,
-    )
-    hidden = ~runs.lone & seen
-    placed = np.maximum(np.bincount(windows.hair, minlength=total), 1)
-    return Sections(
-        hair=windows.hair[first],
-        profiles=profiles,
-        left_px=left,
-        right_px=right,
-        next_px=next_px,
-        skin=skin,
-        shared_px=shared,
-        to_tip_px=to_tip,
-        windows=count,
-        away=(means[:, 7:] - (size - 1) / 2) / (np.hypot(*size) / 2),
-        hidden_share=np.bincount(windows.hair, hidden, minlength=total) / placed,
-        burnt_share=np.bincount(windows.hair, burnt, minlength=total) / placed,
-    )
+
+    def mean(values: Floats) -> Floats:
+        if not parts:
+            return np.zeros((0, *values.shape[1:]))
+        totals = np.add.reduceat(values[member], starts, axis=0)
+        return np.asarray((totals.T / count).T, np.float64)
+
+    return mean
+
+
+def _next_px(next_left: Floats, next_right: Floats, left: Floats, right: Floats, lone: Bools) -> Floats:
+    """(S, 2) where neighbours begin that leave too little skin; see `Sections.next_px`."""
+    near_left, near_right = (left - next_left < NEAR_PX) & ~lone, (next_right - right < NEAR_PX) & ~lone
+    return np.stack([np.where(near_left, next_left, -FAR_PX), np.where(near_right, next_right, FAR_PX)], -1)
 
 
 def _offsets(reach_px: float) -> Floats:
@@ -232,7 +273,7 @@ def _parts(
     return parts, np.array(lone, bool)
 
 
-def _read(
+def _values(
     colours: Floats, use: Bools, runs: Runs, t: Floats, shafts: Shafts, hair: NDArray[np.int64]
 ) -> tuple[Floats, Floats, Bools]:
     """Values (G, T) above the skin's level, that level (G,), and whether a mix of channels is read (G,)."""
@@ -247,23 +288,6 @@ def _read(
     usual = np.einsum("gc,gc->g", shafts.skin.colour, axis)
     level = np.where(n >= 3, (seen * skin).sum(axis=1) / np.maximum(n, 1), usual)
     return seen - level[:, None], level, coloured
-
-
-def _averaged(
-    above: Floats,
-    skin: Floats,
-    use: Bools,
-    member: NDArray[np.intp],
-    starts: NDArray[np.int64],
-    count: NDArray[np.int64],
-) -> tuple[Floats, Floats]:
-    """(S, T) mean profile and weight of each section's windows, each taken from its own level of skin."""
-    if not starts.size:
-        return np.zeros((0, above.shape[1])), np.zeros((0, above.shape[1]))
-    used = use[member].astype(np.float64)
-    n = np.add.reduceat(used, starts, axis=0)
-    total = np.add.reduceat(above[member] * used, starts, axis=0)
-    return total / np.maximum(n, 1) + skin[:, None], n / count[:, None]
 
 
 def _burnt(colours: Floats, use: Bools) -> Bools:
