@@ -254,8 +254,8 @@ def test_the_site_of_few_lone_new_hairs_has_jeffreys_posterior(came):
     events = Events(
         sign=sign, match=np.arange(units), probability=np.ones(units), cluster=np.arange(units),
         overlooked=zeros, diameter_um=np.full((2, units), np.nan), se_um=np.full((2, units), np.nan),
-        comparable=sign == 0, whole_unit=sign > 0, unit_sign=sign, unit_probability=np.ones(units), unit_overlooked=zeros,
-        unit_cluster=np.arange(units), clusters=units,
+        comparable=sign == 0, whole_unit=sign > 0, unit_sign=sign, unit_probability=np.ones(units),
+        unit_overlooked=zeros, unit_cluster=np.arange(units), clusters=units,
     )  # fmt: skip
     drawn = draws.draw_site(events, 0.0, np.random.default_rng(3))
     for weight, unseen in ((drawn.hair, drawn.unseen), (drawn.unit, drawn.unseen_units)):

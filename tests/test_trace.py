@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 
 from trichoscan.learn.labels import LabelledHair, label_maps
 from trichoscan.records import Hair, Segmentation
-from trichoscan.segment.candidates import DEFAULT_THRESHOLDS, to_px
+from trichoscan.segment.candidates import DEFAULT_THRESHOLDS, respaced, to_px
+from trichoscan.segment.centre import centred
+from trichoscan.segment.march import ShaftMap
 from trichoscan.segment.network import REACH_UNIT_CELLS
 from trichoscan.segment.peaks import find_peaks, one_each
 from trichoscan.segment.trace import trace
@@ -96,6 +98,31 @@ def test_a_curved_hair_is_followed_to_its_tip(turn: float) -> None:
     assert ends_match(hairs[0], path, 1.5)
     middle = to_px(path[len(path) // 2], PX_PER_CELL)
     assert np.hypot(*(hairs[0].path_px - middle).T).min() < 3 * PX_PER_CELL
+
+
+def off_course(points: NDArray[np.float64], path: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(N,) cells from each point to a path."""
+    return np.asarray(np.hypot(*(points[:, None] - respaced(path, 0.1)).transpose(2, 0, 1)).min(1))
+
+
+@pytest.mark.parametrize("turn", [-100.0, -30.0, 0.0, 60.0])
+@pytest.mark.parametrize("degrees", [0.0, 77.0, 205.0])
+def test_a_path_beside_its_shaft_is_laid_on_the_middle(turn: float, degrees: float) -> None:
+    path = respaced(arc(120, 100, degrees, 60, turn) if turn else straight(120, 100, degrees, 80), 2.5)
+    shafts = ShaftMap((255 * np.nan_to_num(maps_of([path])["shaft"])).astype(np.uint8))
+    along = np.gradient(path, axis=0)
+    aside = np.stack([-along[:, 1], along[:, 0]], -1) / np.hypot(*along.T)[:, None]
+    beside = path + 1.8 * np.sin(np.linspace(0, np.pi, len(path)))[:, None] * aside
+    laid = centred(shafts, beside)
+    assert off_course(beside, path).mean() > 0.9 and off_course(laid, path).mean() < 0.3
+    np.testing.assert_array_equal(laid[[0, -1]], beside[[0, -1]])
+
+
+@pytest.mark.parametrize("turn", [-90.0, 45.0])
+def test_traced_hairs_lie_on_the_middle_of_their_shafts(turn: float) -> None:
+    path = arc(100, 90, 30, 50, turn)
+    (hair,) = traced([path])
+    assert off_course((hair.path_px + 0.5) / PX_PER_CELL - 0.5, path).mean() < 0.25
 
 
 def test_a_hair_that_leaves_the_photo_is_cut_by_the_edge() -> None:

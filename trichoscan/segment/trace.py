@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from trichoscan.records import Hair, Segmentation
 from trichoscan.segment.candidates import Candidates, find_candidates, leads_out, respaced, to_px, usable
+from trichoscan.segment.centre import centred
 from trichoscan.segment.march import ShaftMap, march
 
 OVERLAP_CELLS = 5.0
@@ -56,8 +57,9 @@ def trace_all(
     tip_confidence = candidates.tip_confidence(thresholds)
     considered = candidates.reported(confidence, min(LEAST_DOUBTFUL, thresholds["confidence"]))
     kept = [k for k in considered if confidence[k] >= thresholds["confidence"]]
-    paths = [candidates.paths[k] for k in kept]
-    strays = _strays(segmentation, candidates, paths, usable_mask)
+    shafts = ShaftMap(segmentation.shaft)
+    paths = [_laid(candidates.paths[k], shafts) for k in kept]
+    strays = _strays(segmentation, shafts, candidates, paths, usable_mask)
     cut = leads_out(paths, usable_mask, px_per_cell)
     overlapped = _overlapped([*paths, *(path for path, _ in strays)])
     hairs = []
@@ -74,7 +76,10 @@ def trace_all(
     for i, (path, score) in enumerate(strays, start=len(kept)):
         flags = {"root_not_visible": True, "overlapped": overlapped[i], "uncertain": score < 0.5}
         hairs.append(_hair(path, score, flags, px_per_cell))
-    doubtful = [_doubtful(candidates, k, confidence[k], px_per_cell) for k in considered[len(kept) :]]
+    doubtful = []
+    for k in considered[len(kept) :]:
+        flags = {"tip_not_seen": not bool(candidates.tip_seen[k]), "uncertain": confidence[k] < 0.5}
+        doubtful.append(_hair(_laid(candidates.paths[k], shafts), confidence[k], flags, px_per_cell))
     return _sorted(hairs), _sorted(doubtful)
 
 
@@ -82,9 +87,9 @@ def _sorted(hairs: list[Hair]) -> tuple[Hair, ...]:
     return tuple(sorted(hairs, key=lambda h: (round(h.root_px[1], 2), round(h.root_px[0], 2))))
 
 
-def _doubtful(candidates: Candidates, k: int, confidence: float, px_per_cell: float) -> Hair:
-    flags = {"tip_not_seen": not bool(candidates.tip_seen[k]), "uncertain": confidence < 0.5}
-    return _hair(candidates.paths[k], confidence, flags, px_per_cell)
+def _laid(path: NDArray[np.float64], shafts: ShaftMap) -> NDArray[np.float64]:
+    """The path with points evenly spaced, on the middle of its shaft."""
+    return centred(shafts, respaced(path, POINT_SPACING_CELLS))
 
 
 def _hair(path: NDArray[np.float64], confidence: float, flags: dict[str, bool], px_per_cell: float) -> Hair:
@@ -94,6 +99,7 @@ def _hair(path: NDArray[np.float64], confidence: float, flags: dict[str, bool], 
 
 def _strays(
     segmentation: Segmentation,
+    shafts: ShaftMap,
     candidates: Candidates,
     paths: list[NDArray[np.float64]],
     usable_mask: NDArray[np.bool_],
@@ -101,7 +107,7 @@ def _strays(
     """Paths, entry first, and tip heights of shafts that come in from the edge and end in the photo."""
     tips = candidates.spare_tips.take(candidates.spare_tips.score >= LEAST_STRAY_TIP)
     back = march(
-        ShaftMap(segmentation.shaft),
+        shafts,
         tips.at,
         tips.angle + np.pi,
         segmentation.thresholds["shaft"],
@@ -113,9 +119,10 @@ def _strays(
             continue
         middle = path[len(path) // 2]
         if all(np.hypot(*(other - middle).T).min() > STRAY_APART_CELLS for other in paths):
-            inside = usable(path, usable_mask, segmentation.px_per_cell)
-            strays.append((path[inside][::-1], float(score)))
-    return [(path, score) for path, score in strays if len(path) > 2]
+            inside = path[usable(path, usable_mask, segmentation.px_per_cell)][::-1]
+            if len(inside) > 2:
+                strays.append((_laid(inside, shafts), float(score)))
+    return strays
 
 
 def _overlapped(paths: list[NDArray[np.float64]]) -> list[bool]:
