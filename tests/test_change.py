@@ -304,12 +304,11 @@ def test_thickened_hairs_are_told_and_few_others(simulated):
 def test_a_hair_measured_otherwise_at_one_visit_is_not_called_thickened(flags):
     first, second, pairing = planted(["matched"] * 6)
     hairs = (replace(pairing.followup_hairs[0], flags=flags), *pairing.followup_hairs[1:])
-    for side in ("followup_hairs", "baseline_hairs"):
-        one, other = (hairs, pairing.baseline_hairs)[:: 1 if side == "followup_hairs" else -1]
-        there = replace(pairing, followup_hairs=one, baseline_hairs=other)
-        fates = quantify_change(first, second, there).fates
-        assert fates[0] == "kept" and len(set(fates[1:])) == 1 and fates[1] != "kept"
-    counts = quantify_change(first, second, replace(pairing, followup_hairs=hairs)).counts
+    at_followup = replace(pairing, followup_hairs=hairs)
+    at_baseline = replace(pairing, followup_hairs=pairing.baseline_hairs, baseline_hairs=hairs)
+    for there, called in ((at_followup, "thickened"), (at_baseline, "miniaturized")):
+        assert quantify_change(first, second, there).fates == ("kept", *[called] * 5)
+    counts = quantify_change(first, second, at_followup).counts
     assert counts["thickened_hairs"].value == counts["thickened_hairs"].n == 5
 
 

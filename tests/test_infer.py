@@ -42,7 +42,9 @@ def test_the_same_photo_gives_the_same_bytes_with_one_thread_or_more(
         for number in (1, 2, 3, 2):
             torch.set_num_threads(number)
             seen = segment(phantom_photo_, everywhere(phantom_photo_), weights, "cpu")
-            parts = (seen.roots.at, seen.roots.angle, seen.roots.reach, seen.tips.at, seen.shaft)
+            roots, tips = seen.roots, seen.tips
+            parts = (roots.at, roots.angle, roots.reach, roots.score, roots.second_look)
+            parts += (tips.at, tips.score, seen.shaft)
             answers.append(b"".join(part.tobytes() for part in parts))
     finally:
         torch.set_num_threads(threads)

@@ -134,22 +134,22 @@ def cut_sections(
     windows, width = shafts.windows, np.nan_to_num(shafts.width_px)
     beside = np.maximum(BESIDE_PX, BESIDE_SHARE * width)
     t = _offsets(float((width / 2 + beside).max()) + 1)
-    read = _read(image, hairs, shafts, t, beside)
-    runs = read.runs
+    seen = _look(image, hairs, shafts, t, beside)
+    runs = seen.runs
     tip = windows.to_tip_px >= np.maximum(LEAST_TIP_PX, TIP_WIDTHS * width)
-    usable = np.isfinite(runs.width) & ~read.burnt & read.seen & tip
+    usable = np.isfinite(runs.width) & ~seen.burnt & seen.stands_out & tip
     parts, lone = _parts(windows.hair, runs, usable, width)
     mean = _averages(parts)
     left, right = mean(runs.left), mean(runs.right)
     size = np.array([image.shape[1], image.shape[0]])
     first = np.array([part[0] for part in parts], np.intp)
-    skin = mean(read.level)
-    weight = mean(read.use.astype(np.float64))
-    profile = mean(read.above * read.use) / np.maximum(weight, TINY) + skin[:, None]
+    skin = mean(seen.level)
+    weight = mean(seen.use.astype(np.float64))
+    profile = mean(seen.above * seen.use) / np.maximum(weight, TINY) + skin[:, None]
     placed = np.maximum(np.bincount(windows.hair, minlength=total), 1)
     return Sections(
         hair=windows.hair[first],
-        profiles=Profiles(profile, weight, t, read.coloured[first], shade_px),
+        profiles=Profiles(profile, weight, t, seen.coloured[first], shade_px),
         left_px=left,
         right_px=right,
         next_px=_next_px(mean(runs.next_left), mean(runs.next_right), left, right, lone),
@@ -158,13 +158,13 @@ def cut_sections(
         to_tip_px=mean(windows.to_tip_px),
         windows=np.array([part.size for part in parts], np.int64),
         away=(mean(windows.centre_px) - (size - 1) / 2) / (np.hypot(*size) / 2),
-        hidden_share=np.bincount(windows.hair, ~runs.lone & read.seen, minlength=total) / placed,
-        burnt_share=np.bincount(windows.hair, read.burnt, minlength=total) / placed,
+        hidden_share=np.bincount(windows.hair, ~runs.lone & seen.stands_out, minlength=total) / placed,
+        burnt_share=np.bincount(windows.hair, seen.burnt, minlength=total) / placed,
     )
 
 
 @dataclass(frozen=True, eq=False)
-class _Read:
+class _Seen:
     """What is seen in G windows: T samples across each.
 
     Attributes
@@ -173,7 +173,7 @@ class _Read:
         Where the shaft lies.
     use : (G, T) bool
         Samples that tell of it.
-    burnt, seen : (G,) bool
+    burnt, stands_out : (G,) bool
         Whether it is burnt out or black; whether it stands out from the skin.
     above : (G, T) float64
         Values above the skin's level.
@@ -186,15 +186,15 @@ class _Read:
     runs: Runs
     use: Bools
     burnt: Bools
-    seen: Bools
+    stands_out: Bools
     above: Floats
     level: Floats
     coloured: Bools
 
 
-def _read(
+def _look(
     image: NDArray[np.float32], hairs: Sequence[Hair], shafts: Shafts, t: Floats, beside: Floats
-) -> _Read:
+) -> _Seen:
     windows = shafts.windows
     colours = read_profiles(image, windows, t)
     known = np.asarray(np.isfinite(colours).all(axis=2), np.bool_)
@@ -202,9 +202,9 @@ def _read(
     unlike = np.where(known, shafts.skin.unlike(colours), np.nan)
     others = other_paths((image.shape[0], image.shape[1]), hairs, windows, float(t[-1]) + 4)
     runs = find_runs(unlike / shafts.level[:, None], t, others, OFF_LINE_PX)
-    use = known & _seen(runs, t, beside)
+    use = known & _used(runs, t, beside)
     above, level, coloured = _values(colours, use, runs, t, shafts, windows.hair)
-    return _Read(runs, use, _burnt(colours, use), shafts.level > SEEN_UNLIKE, above, level, coloured)
+    return _Seen(runs, use, _burnt(colours, use), shafts.level > SEEN_UNLIKE, above, level, coloured)
 
 
 def _averages(parts: Sequence[NDArray[np.intp]]) -> Callable[[Floats], Floats]:
@@ -235,7 +235,7 @@ def _offsets(reach_px: float) -> Floats:
     return np.asarray(np.arange(-n, n + 1) * step, np.float64)
 
 
-def _seen(runs: Runs, t: Floats, beside: Floats) -> Bools:
+def _used(runs: Runs, t: Floats, beside: Floats) -> Bools:
     """(G, T) samples of the shaft, of skin beside it, and of the rim of a neighbour that touches."""
     left, right = np.nan_to_num(runs.left), np.nan_to_num(runs.right)
     touched_left, touched_right = runs.touched

@@ -101,7 +101,7 @@ def _edges_by_direction(gradient: tuple[Singles, Singles], strength: Singles, le
     """(DIRECTIONS,) gradient of strong edges by direction, from 0 in steps of pi / DIRECTIONS; 0: too few."""
     rank = max(30, int(EDGE_SHARE * len(strength)))
     strong = np.flatnonzero(strength >= least)
-    # Whole numbers are directions: grey levels are, and so the angles of many edges are just these.
+    # In steps of a direction. Grey levels are whole numbers, so many edges lie exactly on one of them.
     turn = np.round(np.arctan2(gradient[1][strong], gradient[0][strong]) * (DIRECTIONS / np.pi), 4)
     sector = (np.floor(turn) + np.ceil(turn)).astype(np.int64) % (2 * DIRECTIONS)
     order = np.argsort(sector, kind="stable")

@@ -24,7 +24,10 @@ FALSE_POSITIVE_RATE = 0.01
 
 
 def changed(events: Events) -> NDArray[np.int64]:
-    """(E,) -1 miniaturized, 0 not, 1 thickened: changed by more than 2.58 of its own standard errors."""
+    """(E,) -1 miniaturized, 0 not, 1 thickened: changed by more than 2.58 of its own standard errors.
+
+    Only `Events.comparable` hairs are called so.
+    """
     z = np.zeros(len(events.sign))
     use = both_measured(events) & events.comparable
     error = np.hypot(*events.se_um[:, use])

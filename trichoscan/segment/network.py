@@ -124,7 +124,7 @@ class HairNet(nn.Module):
         return dict(zip(CHANNELS, self._read_out(x).split(list(CHANNELS.values()), dim=1), strict=True))
 
     def _read_out(self, x: Tensor) -> Tensor:
-        """What `head` gives, each channel in one piece.
+        """What `head` makes of (B, widths[0], h, w): (B, all of `CHANNELS`, h, w), each channel in one piece.
 
         As a convolution it would lie pixel by pixel, and every later step of one map would take ten times
         as long.

@@ -60,7 +60,7 @@ def trace_all(
     shafts = ShaftMap(segmentation.shaft)
     paths = [_laid(candidates.paths[k], shafts) for k in kept]
     strays = _strays(segmentation, shafts, candidates, paths, usable_mask)
-    cut = leads_out(paths, usable_mask, px_per_cell)
+    cut = leads_out([candidates.paths[k] for k in kept], usable_mask, px_per_cell)
     overlapped = _overlapped([*paths, *(path for path, _ in strays)])
     hairs = []
     for i, k in enumerate(kept):

@@ -151,7 +151,7 @@ def _rings(mask: NDArray[np.bool_]) -> list[tuple[list[Corner], Pixel]]:
 
 
 def _sides(mask: NDArray[np.bool_]) -> Sides:
-    """Straight pieces of the border, as long as they are."""
+    """Straight pieces of the border, each from one turn to the next."""
     padded = np.pad(mask, 1)
     height, width = mask.shape
     sides: Sides = defaultdict(dict)
