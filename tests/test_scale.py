@@ -8,6 +8,8 @@ from types import ModuleType
 
 import pytest
 
+from trichoscan.study.events import NAME, log_event
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "benchmarks"))  # they import each other by name, as when run
 
@@ -22,7 +24,7 @@ RECORD = {
     "apart": 1.0,
     "cluster": 0.9,
     "worker_mb": 800.0,
-    "stages": {"decode": 0.1, "network": 0.6, "all measurement": 1.8, "floor": 0.5},
+    "stages": {"decode": 0.1, "network": 0.6, "all measurement": 1.8, "floor": 0.5, "whole": 2.0},
     "still_mb": 2000.0,
     "still_s": 50.0,
     "many": {"photos": 5000, "rate": 8.0, "main_mb": 400.0, "worker_mb": 500.0, "growth_mb": 3.0},
@@ -49,9 +51,22 @@ def test_the_table_compares_what_it_says(scale: ModuleType) -> None:
         "| cost of the cluster | 6 % | 10 % |",
         "| beyond decoding, network and measurement | 5 % | 10 % |",
         "| whole against the floor, on one core | 4.0 times | 2 |",
+        "| whole against decoding and the networks as fast as they are here | 2.9 times |",
     ):
         assert row in table
-    assert "next bottleneck is quality, diameters and counting" in scale.said(RECORD)
+    assert "next bottleneck is quality, tracing, diameters and counting" in scale.said(RECORD)
+
+
+def test_finished_photos_are_counted_as_the_log_grows(scale: ModuleType, tmp_path: Path) -> None:
+    log = scale.Finished(tmp_path)
+    assert log.count() == 0
+    for number in range(3):
+        log_event(tmp_path, "run", "photo_done", image="a")
+        log_event(tmp_path, "run", "photo_failed" if number else "photo_reused", image="b")
+        assert log.count() == 1 + 2 * number
+    with (tmp_path / NAME).open("ab") as file:
+        file.write(b'{"event": "photo_done"')
+    assert log.count() == 5
 
 
 def test_the_rate_is_that_of_full_hands(scale: ModuleType) -> None:
