@@ -15,7 +15,7 @@ function named(event) {
 }
 
 function typing(target) {
-  return target.closest?.("input, textarea, select, dialog") !== null;
+  return target.closest?.("input, textarea, select, dialog[open]") !== null;
 }
 
 export function listenToKeys() {
