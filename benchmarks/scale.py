@@ -432,8 +432,8 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         record = measure(Path(folder), options.photos, options.large, options.many)
-    if not options.many and FIGURES.exists():  # they take an hour, and stand until they are made anew
-        record["many"] = json.loads(FIGURES.read_text(encoding="utf-8"))["many"]
+    if not options.many and FIGURES.exists():  # those of a run with it stand until they are made anew
+        record["many"] = json.loads(FIGURES.read_text(encoding="utf-8")).get("many")
     print(f"{table(record)}\n\n{said(record)}")
     if options.photos >= PHOTOS:
         FIGURES.write_text(json.dumps(rounded(record), indent=1) + "\n", encoding="utf-8")

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from trichoscan.photo.channels import brightest_channel, darkest_channel
 from trichoscan.photo.shrink import shrunk
 
 Mask = NDArray[np.bool_]
@@ -79,8 +80,7 @@ def text_mask(pixels: NDArray[np.uint8]) -> Mask:
 
 def _lines(pixels: NDArray[np.uint8]) -> Iterator[tuple[int, int, int, int]]:
     gray = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
-    red, green, blue = cv2.split(pixels)
-    colour = cv2.subtract(cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue))
+    colour = brightest_channel(pixels) - darkest_channel(pixels)
     kernel = np.ones((STROKE_PX, STROKE_PX), np.uint8)
     for values, kind, edge_share in (
         (gray, cv2.MORPH_TOPHAT, EDGE_SHARE),

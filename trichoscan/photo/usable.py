@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from trichoscan.photo.channels import brightest_channel
 from trichoscan.photo.drawn import RUN_PX, EdgeRun, edge_runs
 from trichoscan.photo.scale_bar import ScaleBar, find_scale_bar
 from trichoscan.photo.shrink import shrunk
@@ -54,7 +55,7 @@ def surround_mask(pixels: NDArray[np.uint8]) -> Mask:
     height, width = pixels.shape[:2]
     scale = min(1.0, WORK_PX / max(height, width))
     small = shrunk(pixels, scale)
-    black = (small.max(axis=2) <= BLACK).astype(np.uint8)
+    black = (brightest_channel(small) <= BLACK).astype(np.uint8)
     radius = max(4, round(max(small.shape[:2]) * WIDEST_HAIR_SHARE / 2))
     y, x = np.mgrid[-radius : radius + 1, -radius : radius + 1]
     disk = (np.hypot(x, y) <= radius).astype(np.uint8)  # OpenCV's own ellipse changes when transposed

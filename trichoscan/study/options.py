@@ -40,9 +40,9 @@ class RunOptions:
 
     manifest: Path | None = None
     pattern: str | None = None
-    um_per_px: float | None = None
-    vellus_below_um: float = 30.0
-    intermediate_below_um: float = 60.0
+    um_per_px: float | None = Settings.um_per_px
+    vellus_below_um: float = Settings.vellus_below_um
+    intermediate_below_um: float = Settings.intermediate_below_um
     weights: str | Path | None = None
     device: str = "auto"
     workers: int = 1
