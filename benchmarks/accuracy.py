@@ -23,7 +23,7 @@ from tables import each_float, into_page, markdown
 from trichoscan.learn.evaluate import evaluate
 from trichoscan.learn.slices import SLICES
 from trichoscan.phantom.write import write_phantoms
-from trichoscan.segment.infer import load_weights
+from trichoscan.segment.weights import load_weights
 from trichoscan.study.batch import RunOptions, analyze_folder
 
 ROOT = Path(__file__).resolve().parents[1]

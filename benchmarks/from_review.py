@@ -108,7 +108,7 @@ def judge(weights: Sequence[object], folder: Path) -> list[float]:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and print."""
     from trichoscan.learn.review import learn_from_review
-    from trichoscan.segment.infer import load_weights
+    from trichoscan.segment.weights import load_weights
     from trichoscan.study.batch import RunOptions, analyze_folder
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])

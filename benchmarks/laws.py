@@ -22,8 +22,9 @@ from tables import into_page, markdown
 from trichoscan.photo.quality import assess
 from trichoscan.photo.read import read_photo
 from trichoscan.records import Photo
-from trichoscan.segment.infer import Weights, load_weights, segment
+from trichoscan.segment.infer import segment
 from trichoscan.segment.trace import trace
+from trichoscan.segment.weights import Weights, load_weights
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "accuracy.md"

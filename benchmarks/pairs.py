@@ -38,7 +38,7 @@ from trichoscan.phantom.scalp import TrueHair
 from trichoscan.phantom.visits import follow_up
 from trichoscan.pipeline import analyze, compare
 from trichoscan.records import Analysis, Hair, Pairing, Photo
-from trichoscan.segment.infer import Weights, load_weights
+from trichoscan.segment.weights import Weights, load_weights
 
 Floats = NDArray[np.float64]
 Figures = dict[str, float]

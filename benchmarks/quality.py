@@ -32,7 +32,7 @@ from trichoscan.photo.quality import assess
 from trichoscan.photo.read import read_photo
 from trichoscan.pipeline import analyze, hopeless
 from trichoscan.records import Analysis, Photo
-from trichoscan.segment.infer import Weights, load_weights
+from trichoscan.segment.weights import Weights, load_weights
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "quality.md"

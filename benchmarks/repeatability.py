@@ -24,7 +24,7 @@ from pairs import Case, drawn_cases, photos_of, plucked_cases
 
 from trichoscan.match.visits import match_visits
 from trichoscan.overlooked import FOLLICLE_V1, Repeatability, overlooked
-from trichoscan.segment.infer import find_weights, load_weights
+from trichoscan.segment.weights import find_weights, load_weights
 
 FIRST_SEED = 770_000
 """Of the drawn pairs: others than those of `pairs`."""

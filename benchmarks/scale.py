@@ -214,8 +214,9 @@ def stage_seconds(photos: Sequence[Path]) -> dict[str, float]:
     from trichoscan.photo.quality import assess
     from trichoscan.photo.read import read_photo
     from trichoscan.pipeline import analyze
-    from trichoscan.segment.infer import load_weights, segment
+    from trichoscan.segment.infer import segment
     from trichoscan.segment.memory import keep_freed_memory
+    from trichoscan.segment.weights import load_weights
 
     keep_freed_memory()
     torch.set_num_threads(1)

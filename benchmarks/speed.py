@@ -38,8 +38,8 @@ Job = Callable[[], int]
 
 def whole_photo(out: Path) -> Callable[[Path], Job]:
     """All that `trichoscan analyze` does for a photo: read, measure, write rows, overlay and geometry."""
-    from trichoscan.segment.infer import load_weights
     from trichoscan.segment.memory import keep_freed_memory
+    from trichoscan.segment.weights import load_weights
     from trichoscan.study import store
     from trichoscan.study.manifest import Entry
     from trichoscan.study.one_photo import Settings, Tools, measure_step, read_step, write_step
@@ -66,9 +66,10 @@ def network_and_tracing(out: Path) -> Callable[[Path], Job]:
     from trichoscan.photo.calibrate import calibrate
     from trichoscan.photo.quality import assess
     from trichoscan.photo.read import read_photo
-    from trichoscan.segment.infer import load_weights, segment
+    from trichoscan.segment.infer import segment
     from trichoscan.segment.memory import keep_freed_memory
     from trichoscan.segment.trace import trace
+    from trichoscan.segment.weights import load_weights
 
     keep_freed_memory()
     weights = load_weights()

@@ -25,8 +25,9 @@ from trichoscan.measure.thickness import measure_diameters
 from trichoscan.photo.quality import assess
 from trichoscan.photo.read import read_photo
 from trichoscan.records import Hair
-from trichoscan.segment.infer import load_weights, segment
+from trichoscan.segment.infer import segment
 from trichoscan.segment.trace import trace_all
+from trichoscan.segment.weights import load_weights
 
 Floats = NDArray[np.float64]
 Bytes = NDArray[np.uint8]

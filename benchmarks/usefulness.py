@@ -22,7 +22,7 @@ from tables import markdown
 
 from trichoscan.learn.evaluate import evaluate
 from trichoscan.learn.pairing import EDGE_PX, near_edge, near_seam, pair_hairs
-from trichoscan.segment.infer import load_weights
+from trichoscan.segment.weights import load_weights
 from trichoscan.study.batch import RunOptions, analyze_folder
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -31,7 +31,7 @@ def fdu() -> Path:
 @pytest.fixture(scope="session")
 def weights():
     """Weights that come with the package."""
-    from trichoscan.segment.infer import load_weights
+    from trichoscan.segment.weights import load_weights
 
     return load_weights()
 

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from trichoscan.cli import app
 from trichoscan.flags import PHOTO_FLAGS
-from trichoscan.segment.infer import DEFAULT_WEIGHTS
+from trichoscan.segment.weights import DEFAULT_WEIGHTS
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -10,9 +10,10 @@ import torch
 from trichoscan.learn.export import golden_pixels
 from trichoscan.phantom.draw import draw_phantom
 from trichoscan.records import Photo, TrichoscanError
-from trichoscan.segment import infer
-from trichoscan.segment.infer import Weights, load_weights, segment
+from trichoscan.segment import tiles
+from trichoscan.segment.infer import segment
 from trichoscan.segment.network import CHANNELS, DIVISOR, WORKING_UM_PER_PX
+from trichoscan.segment.weights import Weights, load_weights
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -27,7 +28,7 @@ def everywhere(photo: Photo) -> np.ndarray:
 
 
 def test_the_stored_answer_comes_out_again(weights: Weights) -> None:
-    maps = infer.run_tile(golden_pixels(), weights.network, torch.device("cpu"))
+    maps = tiles.run_tile(golden_pixels(), weights.network, torch.device("cpu"))
     stored = np.load(ROOT / "weights" / weights.name / "golden.npz")
     for name in CHANNELS:
         np.testing.assert_allclose(maps[name], stored[name], atol=0.02 if name != "reach" else 0.5)
@@ -55,7 +56,7 @@ def test_tiles_leave_no_seam(
     weights: Weights, phantom_photo_: Photo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = segment(phantom_photo_, everywhere(phantom_photo_), weights, "cpu")
-    monkeypatch.setattr(infer, "TILE_PX", 448)
+    monkeypatch.setattr(tiles, "TILE_PX", 448)
     tiled = segment(phantom_photo_, everywhere(phantom_photo_), weights, "cpu")
     assert tiled.shaft.shape == whole.shaft.shape
     assert np.mean(np.abs(tiled.shaft.astype(int) - whole.shaft) > 25) < 0.001
@@ -67,13 +68,13 @@ def test_tiles_leave_no_seam(
 
 @pytest.mark.parametrize("length", [1, 200, 1344, 1345, 1600, 2433, 8660])
 def test_tiles_are_of_one_size_and_keep_each_px_once(length: int) -> None:
-    starts, ends, kept_from, kept_to = zip(*infer._spans(length), strict=True)
+    starts, ends, kept_from, kept_to = zip(*tiles._spans(length), strict=True)
     sizes = np.subtract(ends, starts)
     assert kept_from[0] == starts[0] == 0 and kept_to[-1] == ends[-1] == length
     assert kept_from[1:] == kept_to[:-1]
-    assert sizes.max() <= infer.TILE_PX and np.ptp(sizes) <= DIVISOR * len(sizes)
+    assert sizes.max() <= tiles.TILE_PX and np.ptp(sizes) <= DIVISOR * len(sizes)
     for near, far in ((starts, kept_from), (kept_to, ends)):
-        assert set(np.subtract(far, near)) <= {0, infer.OVERLAP_PX // 2}
+        assert set(np.subtract(far, near)) <= {0, tiles.OVERLAP_PX // 2}
 
 
 def test_a_large_photo_keeps_memory_bounded(weights: Weights, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,10 +86,10 @@ def test_a_large_photo_keeps_memory_bounded(weights: Weights, monkeypatch: pytes
         h, w = -(-pixels.shape[0] // 2), -(-pixels.shape[1] // 2)
         return {name: np.broadcast_to(np.float32(0), (n, h, w)) for name, n in CHANNELS.items()}
 
-    monkeypatch.setattr(infer, "run_tile", flat_maps)
+    monkeypatch.setattr(tiles, "run_tile", flat_maps)
     photo = Photo(np.zeros((5800, 8660, 3), np.uint8), 5.5, "option")
     seen = segment(photo, everywhere(photo), weights, "cpu")
-    assert max(max(shape) for shape in asked) <= infer.TILE_PX + DIVISOR
+    assert max(max(shape) for shape in asked) <= tiles.TILE_PX + DIVISOR
     assert seen.shaft.nbytes < 300e6 and len(seen.roots) == 0
     larger = segment(replace(photo, um_per_px=14.0), everywhere(photo), weights, "cpu")
     assert larger.flags == ("scale_out_of_range",)

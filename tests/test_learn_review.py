@@ -29,7 +29,7 @@ from trichoscan.phantom.draw import draw_phantom
 from trichoscan.phantom.write import manifest_row, write_manifest, write_phantom
 from trichoscan.records import TrichoscanError
 from trichoscan.review.session import open_session
-from trichoscan.segment.infer import load_weights
+from trichoscan.segment.weights import load_weights
 from trichoscan.study.batch import analyze_folder
 
 SUBJECTS = st.dictionaries(st.text("abcdef", min_size=1), st.sampled_from([f"S{k}" for k in range(9)]))

@@ -12,7 +12,7 @@ from trichoscan.flags import HAIR_FLAGS, PHOTO_FLAGS
 from trichoscan.phantom.draw import draw_phantom
 from trichoscan.pipeline import analyze, hopeless
 from trichoscan.records import Analysis, Photo, TargetArea, TrichoscanError
-from trichoscan.segment.infer import Weights
+from trichoscan.segment.weights import Weights
 
 UM_PER_PX = 5.5
 SAME_ROOT_PX = 6.0

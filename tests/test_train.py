@@ -11,7 +11,7 @@ from trichoscan.learn.loss import losses
 from trichoscan.learn.train import TrainConfig, train
 from trichoscan.learn.twins import find_twins
 from trichoscan.records import TrichoscanError
-from trichoscan.segment.infer import load_weights
+from trichoscan.segment.weights import load_weights
 
 SHAPE = (64, 64)
 

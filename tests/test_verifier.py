@@ -13,7 +13,6 @@ from trichoscan.learn.pairing import adding_hairs, pair_hairs
 from trichoscan.learn.second_look import SeenPhoto, train_verifier
 from trichoscan.records import Peaks, Segmentation
 from trichoscan.segment.candidates import DEFAULT_THRESHOLDS
-from trichoscan.segment.infer import Weights
 from trichoscan.segment.network import for_inference
 from trichoscan.segment.peaks import find_peaks, one_each
 from trichoscan.segment.verifier import (
@@ -26,6 +25,7 @@ from trichoscan.segment.verifier import (
     look_again,
     patch_of,
 )
+from trichoscan.segment.weights import Weights
 
 SIDE_CELLS = 96
 HAIRS = ([[40.0, 48.0], [70.0, 58.0]], [[42.0, 52.0], [60.0, 80.0]], [[60.0, 20.0], [25.0, 16.0]])

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from trichoscan.pipeline import Comparison, analyze, compare
     from trichoscan.records import Analysis, Estimate, Hair, Photo, TargetArea, TrichoscanError
     from trichoscan.report.overlay import draw_overlay
-    from trichoscan.segment.infer import load_weights
+    from trichoscan.segment.weights import load_weights
     from trichoscan.study.batch import RunOptions, analyze_folder
 
 __version__ = "0.1.0"
@@ -53,7 +53,7 @@ _HOME = {
     "compare": "pipeline",
     "draw_overlay": "report.overlay",
     "evaluate": "learn.evaluate",
-    "load_weights": "segment.infer",
+    "load_weights": "segment.weights",
     "read_photo": "photo.read",
 }
 

@@ -33,7 +33,7 @@ from trichoscan.response.change import VELLUS_BELOW_UM, quantify_change
 from trichoscan.segment.trace import trace_all
 
 if TYPE_CHECKING:
-    from trichoscan.segment.infer import Weights
+    from trichoscan.segment.weights import Weights
 
 FEW_DIAMETERS = 0.5
 """Below this share of counted hairs with a diameter, the photo is flagged: the rest may be no fair sample."""
@@ -71,7 +71,7 @@ def analyze(
         Upright and, where its scale is known, calibrated. Without a scale hairs are still traced,
         and all that needs um stays unknown.
     weights : Weights
-        From `segment.infer.load_weights`.
+        From `segment.weights.load_weights`.
     target : TargetArea, optional
         Count only within this circle.
     device : str

@@ -27,9 +27,10 @@ from trichoscan.learn.operating import (
 )
 from trichoscan.learn.train import TrainConfig
 from trichoscan.segment.candidates import DEFAULT_THRESHOLDS
-from trichoscan.segment.infer import VERIFIER_PREFIX, Weights, load_weights, run_tile
 from trichoscan.segment.network import WORKING_UM_PER_PX, HairNet
+from trichoscan.segment.tiles import run_tile
 from trichoscan.segment.verifier import Verifier
+from trichoscan.segment.weights import VERIFIER_PREFIX, Weights, load_weights
 
 PHANTOM_VALIDATION = 24
 """Phantoms on which confidence is fitted beside real photos, which show no long or light hair, or alone."""

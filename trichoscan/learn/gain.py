@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from trichoscan.learn.dataset import AnnotatedPhoto
 from trichoscan.learn.operating import reported, try_photos
 from trichoscan.learn.signed import FEWEST_JUDGES, FEWEST_TO_TELL
-from trichoscan.segment.infer import Weights
+from trichoscan.segment.weights import Weights
 
 DRAWS = 2000
 SURE = 0.95

@@ -18,7 +18,8 @@ from trichoscan.learn.judge import Judged, judge
 from trichoscan.photo.quality import assess
 from trichoscan.records import Photo, Segmentation
 from trichoscan.segment.candidates import DEFAULT_THRESHOLDS, FEATURES, Candidates, find_candidates
-from trichoscan.segment.infer import Weights, segment
+from trichoscan.segment.infer import segment
+from trichoscan.segment.weights import Weights
 
 F1_TO_SPARE = 0.01
 """F1 is flat about its best; 24 photos tell it to about so much."""

@@ -21,7 +21,7 @@ from trichoscan.learn.gain import DRAWS, SURE, Outcome, compare_rows, judge_phot
 from trichoscan.learn.signed import FEWEST_JUDGES, SignedPhotos, gather_signed
 from trichoscan.learn.train import TrainConfig, train
 from trichoscan.records import TrichoscanError
-from trichoscan.segment.infer import Weights, find_weights, load_weights, states_of
+from trichoscan.segment.weights import Weights, find_weights, load_weights, states_of
 from trichoscan.study.store import whole_file
 
 NAME = "clinic-v1"

@@ -22,9 +22,10 @@ from trichoscan.learn.dataset import AnnotatedPhoto
 from trichoscan.learn.operating import try_photo
 from trichoscan.records import Segmentation
 from trichoscan.segment.candidates import usable
-from trichoscan.segment.infer import Weights, resampled
+from trichoscan.segment.infer import resampled
 from trichoscan.segment.network import CELL_PX
 from trichoscan.segment.verifier import Verifier, as_input, facts_of, frame, patch_of
+from trichoscan.segment.weights import Weights
 
 BATCH = 64
 WEIGHT_DECAY = 0.05

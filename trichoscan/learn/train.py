@@ -25,10 +25,11 @@ from trichoscan.learn.dataset import AnnotatedPhoto, phantom_photo, read_annotat
 from trichoscan.learn.loss import LOSS_SHARES, losses
 from trichoscan.records import TrichoscanError
 from trichoscan.segment.candidates import DEFAULT_THRESHOLDS
-from trichoscan.segment.infer import Weights, resolve_device
+from trichoscan.segment.infer import resolve_device
 from trichoscan.segment.memory import keep_freed_memory
 from trichoscan.segment.network import WORKING_UM_PER_PX, HairNet, for_inference
 from trichoscan.segment.verifier import Verifier
+from trichoscan.segment.weights import Weights
 
 __all__ = ["TrainConfig", "train"]
 

@@ -33,7 +33,7 @@ from trichoscan.study.kept import save_analysis
 from trichoscan.study.manifest import Entry
 
 if TYPE_CHECKING:
-    from trichoscan.segment.infer import Weights
+    from trichoscan.segment.weights import Weights
 
 log = logging.getLogger(__name__)
 
@@ -141,7 +141,8 @@ def load_tools(out: Path, settings: Settings, weights: str | Path | None, label:
     TrichoscanError
         The weights of this machine are not those of this label, or the device is not there.
     """
-    from trichoscan.segment.infer import load_weights, resolve_device  # brings in torch
+    from trichoscan.segment.infer import resolve_device  # brings in torch
+    from trichoscan.segment.weights import load_weights  # brings in torch
 
     loaded = load_weights(weights)
     if loaded.label != label:

@@ -25,7 +25,7 @@ from trichoscan.study.report import write_report
 from trichoscan.study.visits import Visits
 
 if TYPE_CHECKING:
-    from trichoscan.segment.infer import Weights
+    from trichoscan.segment.weights import Weights
 
 PAIR_PARAMETERS = {
     "least_confidence": register.LEAST_CONFIDENCE,

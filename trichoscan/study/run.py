@@ -106,7 +106,7 @@ def carry_out(means: Means, study: Study) -> RunSummary:
     KeyboardInterrupt
         The run was stopped; what is finished is kept.
     """
-    from trichoscan.segment.infer import load_weights  # brings in torch
+    from trichoscan.segment.weights import load_weights  # brings in torch
 
     started = time.monotonic()
     means = _for_all_machines(means)

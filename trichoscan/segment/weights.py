@@ -1,0 +1,154 @@
+"""Weights: what a folder of them holds, checked and ready to use."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load
+
+from trichoscan.records import TrichoscanError
+from trichoscan.segment.candidates import DEFAULT_THRESHOLDS
+from trichoscan.segment.network import HairNet, for_inference
+from trichoscan.segment.verifier import Verifier
+
+DEFAULT_WEIGHTS = "follicle-v3"
+VERIFIER_PREFIX = "verifier."
+"""Of the verifier's tensors in model.safetensors."""
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """A network ready to use.
+
+    Attributes
+    ----------
+    name : str
+    sha256 : str
+        Of model.safetensors, hexadecimal.
+    config : dict
+        config.json: widths, working_um_per_px, thresholds, and how they were made.
+    network : HairNet
+        Ready for inference; see `network.for_inference`.
+    verifier : Verifier or None
+        Likewise; without one, confidence rests on the maps alone.
+    """
+
+    name: str
+    sha256: str
+    config: Mapping[str, Any]
+    network: HairNet
+    verifier: Verifier | None = None
+
+    @property
+    def label(self) -> str:
+        """Name and the first digits of a sha256 over model and config, as it stands in results."""
+        config = json.dumps(self.config, sort_keys=True)
+        return f"{self.name}/{hashlib.sha256((self.sha256 + config).encode()).hexdigest()[:12]}"
+
+
+def find_weights(name_or_path: str | Path | None = None) -> Path:
+    """Folder of the weights: a path, or the name of some that come with trichoscan.
+
+    Raises
+    ------
+    TrichoscanError
+        Where there are none.
+    """
+    wanted = DEFAULT_WEIGHTS if name_or_path is None else name_or_path
+    package = Path(str(resources.files("trichoscan")))
+    places = [package / "weights" / wanted, package.parent / "weights" / wanted, Path(wanted)]
+    for place in places:
+        if (place / "config.json").is_file():
+            return place
+    raise TrichoscanError(
+        f"{wanted}: no weights of this name or folder; leave --weights out to use {DEFAULT_WEIGHTS}"
+    )
+
+
+def load_weights(name_or_path: str | Path | None = None, *, unproven: bool = False) -> Weights:
+    """Read and check weights.
+
+    Parameters
+    ----------
+    name_or_path : str or Path, optional
+        Name of weights that come with trichoscan, or a folder with model.safetensors and
+        config.json; `DEFAULT_WEIGHTS` by default.
+    unproven : bool
+        Also weights that are marked as no better than those they were made from.
+
+    Returns
+    -------
+    Weights
+
+    Raises
+    ------
+    TrichoscanError
+        Where the folder is missing, damaged, or made for another network.
+    """
+    folder = find_weights(name_or_path)
+    try:
+        config = json.loads((folder / "config.json").read_text())
+        data = (folder / "model.safetensors").read_bytes()
+        network = HairNet(tuple(config["widths"]))
+        _check_config(config)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TrichoscanError(
+            f"{folder}: the weights cannot be read ({error}); install them again"
+        ) from error
+    if config.get("usable") is False and not unproven:
+        raise TrichoscanError(
+            f"{folder}: these weights were not better on the photos held out: see review_training.md there; "
+            f"leave --weights out to use {DEFAULT_WEIGHTS}"
+        )
+    sha256 = hashlib.sha256(data).hexdigest()
+    if sha256 != config["sha256"]:
+        raise TrichoscanError(
+            f"{folder}/model.safetensors: damaged, its sha256 is not the stated one; install it again"
+        )
+    try:
+        verifier = _load_networks(load(data), network)
+    except (SafetensorError, RuntimeError) as error:
+        raise TrichoscanError(
+            f"{folder}/model.safetensors: made for another version; update trichoscan"
+        ) from error
+    return Weights(config["name"], sha256, config, for_inference(network), verifier)
+
+
+def states_of(
+    tensors: Mapping[str, torch.Tensor],
+) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+    """States, float32, of the network and of the verifier (empty without one) in model.safetensors."""
+    whole = {name: value.float() for name, value in tensors.items()}
+    names = [name for name in whole if name.startswith(VERIFIER_PREFIX)]
+    own = {name.removeprefix(VERIFIER_PREFIX): whole.pop(name) for name in names}
+    return whole, own
+
+
+def _load_networks(tensors: Mapping[str, torch.Tensor], network: HairNet) -> Verifier | None:
+    """Fill `network`; the verifier, where the tensors hold one."""
+    whole, own = states_of(tensors)
+    network.load_state_dict(whole, strict=True)
+    if not own:
+        return None
+    verifier = Verifier()
+    verifier.load_state_dict(own, strict=True)
+    return for_inference(verifier)
+
+
+def _check_config(config: Mapping[str, Any]) -> None:
+    """Raise KeyError or ValueError where something is missing or no number."""
+    for name in DEFAULT_THRESHOLDS.keys() - {"weight_look", "tip_peak", "tip_link", "tip_bias"}:
+        float(config["thresholds"][name])
+    for name in ("working_um_per_px", "count_cv"):
+        float(config[name])
+    for name in ("name", "sha256"):
+        if not isinstance(config[name], str):
+            raise ValueError(f"{name} is no text")
