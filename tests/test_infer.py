@@ -12,7 +12,7 @@ from trichoscan.phantom.draw import draw_phantom
 from trichoscan.records import Photo, TrichoscanError
 from trichoscan.segment import tiles
 from trichoscan.segment.infer import segment
-from trichoscan.segment.network import CHANNELS, DIVISOR, WORKING_UM_PER_PX
+from trichoscan.segment.network import CHANNELS, DIRECTIONS, DIVISOR, WORKING_UM_PER_PX
 from trichoscan.segment.weights import Weights, load_weights
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -64,6 +64,17 @@ def test_tiles_leave_no_seam(
     assert len(sure) > 5
     apart = np.hypot(*(sure[:, None] - tiled.roots.at[None]).transpose(2, 0, 1)).min(1)
     assert (apart < 0.5).all()
+
+
+def test_a_photo_turned_by_half_gives_the_same_maps_turned(weights: Weights) -> None:
+    pixels = draw_phantom(8, "clipped", 320, 240, 5.5).pixels
+    cpu = torch.device("cpu")
+    maps = tiles.run_tile(pixels, weights.network, cpu)
+    turned = tiles.run_tile(np.ascontiguousarray(pixels[::-1, ::-1]), weights.network, cpu)
+    for name, value in maps.items():
+        back = turned[name][:, ::-1, ::-1]
+        back = back if name == "shaft" else np.roll(back, DIRECTIONS // 2, 0)
+        np.testing.assert_allclose(back, value, atol=1e-4)
 
 
 @pytest.mark.parametrize("length", [1, 200, 1344, 1345, 1600, 2433, 8660])

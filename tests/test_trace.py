@@ -10,9 +10,10 @@ from trichoscan.learn.labels import LabelledHair, label_maps
 from trichoscan.records import Hair, Segmentation
 from trichoscan.segment.candidates import DEFAULT_THRESHOLDS, respaced, to_px
 from trichoscan.segment.centre import centred
-from trichoscan.segment.march import ShaftMap
+from trichoscan.segment.march import STEP_CELLS, ShaftMap
 from trichoscan.segment.network import REACH_UNIT_CELLS
 from trichoscan.segment.peaks import find_peaks, one_each
+from trichoscan.segment.retrace import BACK_CELLS, KEPT_POINTS, retraced
 from trichoscan.segment.trace import trace
 
 SHAPE = (200, 240)
@@ -116,6 +117,36 @@ def test_a_path_beside_its_shaft_is_laid_on_the_middle(turn: float, degrees: flo
     laid = centred(shafts, beside)
     assert off_course(beside, path).mean() > 0.9 and off_course(laid, path).mean() < 0.3
     np.testing.assert_array_equal(laid[[0, -1]], beside[[0, -1]])
+
+
+def bent(knee: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """A shaft through the field, and a path that joins it after `knee` cells."""
+    through = straight(20, 100, 0, 200)
+    aside = straight(0, 0, 150, knee)[::-1]
+    return through, np.concatenate([aside + np.array([100.0, 100.0]), straight(100, 100, 0, 120)[1:]])
+
+
+@pytest.mark.parametrize("knee", [20.0, 60.0, 90.0])
+def test_a_path_that_joined_another_shaft_ends_there(knee: float) -> None:
+    """Seen from its end, the shaft comes along `through`; only the first mm is kept in any case."""
+    through, joined = bent(knee)
+    own = joined[:2]
+    shafts = ShaftMap((255 * np.nan_to_num(maps_of([through, own])["shaft"])).astype(np.uint8))
+    path = respaced(joined, STEP_CELLS)
+    (kept,) = retraced(shafts, [path], 0.25)
+    followed = STEP_CELLS * (len(kept) - 1)
+    assert followed < max(knee, STEP_CELLS * KEPT_POINTS) + BACK_CELLS
+    np.testing.assert_array_equal(kept, path[: len(kept)])
+
+
+@pytest.mark.parametrize("turn", [-80.0, 0.0, 60.0])
+def test_a_path_on_its_own_shaft_is_kept_whole_past_crossings(turn: float) -> None:
+    path = respaced(arc(40, 100, 0, 140, turn) if turn else straight(40, 100, 0, 170), STEP_CELLS)
+    crossing = [straight(x, 40, 90, 140) for x in (90.0, 140.0)]
+    shafts = ShaftMap((255 * np.nan_to_num(maps_of([path, *crossing])["shaft"])).astype(np.uint8))
+    (kept,) = retraced(shafts, [path], 0.25)
+    assert len(path) > KEPT_POINTS
+    np.testing.assert_array_equal(kept, path)
 
 
 @pytest.mark.parametrize("turn", [-90.0, 45.0])

@@ -13,7 +13,14 @@ import torch
 from numpy.typing import NDArray
 
 from trichoscan.records import Peaks
-from trichoscan.segment.network import CELL_PX, DIVISOR, ORIENTATIONS, REACH_UNIT_CELLS, HairNet
+from trichoscan.segment.network import (
+    CELL_PX,
+    DIRECTIONS,
+    DIVISOR,
+    ORIENTATIONS,
+    REACH_UNIT_CELLS,
+    HairNet,
+)
 from trichoscan.segment.peaks import find_peaks, one_each
 
 TILE_PX, OVERLAP_PX = 1344, 256
@@ -116,7 +123,10 @@ def _joined(peaks: Sequence[Peaks]) -> Peaks:
 def run_tile(
     pixels: NDArray[np.uint8], network: HairNet, device: torch.device
 ) -> dict[str, NDArray[np.float32]]:
-    """The network's maps over a piece of photo at the working scale.
+    """The network's maps over a piece of photo at the working scale: the mean of two looks.
+
+    The second look is at the piece turned by half. On validation photos F1 is the same with it, on phantoms
+    .04 higher, and a photo turned by half gives the same hairs.
 
     Parameters
     ----------
@@ -134,9 +144,18 @@ def run_tile(
     height, width = pixels.shape[:2]
     padded = np.pad(pixels, ((0, -height % DIVISOR), (0, -width % DIVISOR), (0, 0)), mode="edge")
     rgb = torch.from_numpy(padded.transpose(2, 0, 1)[None]).to(device, torch.float32) / 255
+    maps = _maps(network, rgb)
+    for name, turned in _maps(network, rgb.flip(2, 3)).items():
+        back = turned.flip(2, 3)
+        maps[name].add_(back if name == "shaft" else back.roll(DIRECTIONS // 2, 1)).mul_(0.5)
+    h, w = -(-height // CELL_PX), -(-width // CELL_PX)
+    return {name: value[0, :, :h, :w].float().cpu().numpy() for name, value in maps.items()}
+
+
+def _maps(network: HairNet, rgb: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Maps of (1, 3, H, W) as probabilities, rad and cells."""
     maps = network(rgb.contiguous(memory_format=torch.channels_last))
     for name in ("root", "tip", "shaft"):
         maps[name].sigmoid_()
     maps["reach"].mul_(REACH_UNIT_CELLS)
-    h, w = -(-height // CELL_PX), -(-width // CELL_PX)
-    return {name: value[0, :, :h, :w].float().cpu().numpy() for name, value in maps.items()}
+    return maps

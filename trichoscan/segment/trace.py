@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from trichoscan.records import Hair, Segmentation
 from trichoscan.segment.candidates import Candidates, find_candidates, leads_out, respaced, to_px, usable
 from trichoscan.segment.centre import centred
-from trichoscan.segment.march import ShaftMap, march
+from trichoscan.segment.march import STEP_CELLS, ShaftMap, march
+from trichoscan.segment.retrace import retraced
 
 OVERLAP_CELLS = 5.0
 """Centre lines closer than this (55 um) touch or cross."""
@@ -58,9 +59,10 @@ def trace_all(
     considered = candidates.reported(confidence, min(LEAST_DOUBTFUL, thresholds["confidence"]))
     kept = [k for k in considered if confidence[k] >= thresholds["confidence"]]
     shafts = ShaftMap(segmentation.shaft)
-    paths = [_laid(candidates.paths[k], shafts) for k in kept]
+    followed = _certain(candidates, considered, shafts, thresholds["shaft"])
+    paths = [_laid(path, shafts) for path in followed[: len(kept)]]
     strays = _strays(segmentation, shafts, candidates, paths, usable_mask)
-    cut = leads_out([candidates.paths[k] for k in kept], usable_mask, px_per_cell)
+    cut = leads_out(followed[: len(kept)], usable_mask, px_per_cell)
     overlapped = _overlapped([*paths, *(path for path, _ in strays)])
     hairs = []
     for i, k in enumerate(kept):
@@ -77,14 +79,26 @@ def trace_all(
         flags = {"root_not_visible": True, "overlapped": overlapped[i], "uncertain": score < 0.5}
         hairs.append(_hair(path, score, flags, px_per_cell))
     doubtful = []
-    for k in considered[len(kept) :]:
+    for k, path in zip(considered[len(kept) :], followed[len(kept) :], strict=True):
         flags = {"tip_not_seen": not bool(candidates.tip_seen[k]), "uncertain": confidence[k] < 0.5}
-        doubtful.append(_hair(_laid(candidates.paths[k], shafts), confidence[k], flags, px_per_cell))
+        doubtful.append(_hair(_laid(path, shafts), confidence[k], flags, px_per_cell))
     return _sorted(hairs), _sorted(doubtful)
 
 
 def _sorted(hairs: list[Hair]) -> tuple[Hair, ...]:
     return tuple(sorted(hairs, key=lambda h: (round(h.root_px[1], 2), round(h.root_px[0], 2))))
+
+
+def _certain(
+    candidates: Candidates, which: list[int], shafts: ShaftMap, least: float
+) -> list[NDArray[np.float64]]:
+    """Paths of some candidates; one without a tip ends where it may go over to another hair."""
+    paths = [candidates.paths[k] for k in which]
+    open_ = [i for i, k in enumerate(which) if not candidates.tip_seen[k]]
+    fine = [respaced(paths[i], STEP_CELLS) for i in open_]
+    for i, path in zip(open_, retraced(shafts, fine, least), strict=True):
+        paths[i] = path
+    return paths
 
 
 def _laid(path: NDArray[np.float64], shafts: ShaftMap) -> NDArray[np.float64]:
