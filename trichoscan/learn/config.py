@@ -54,7 +54,7 @@ class TrainConfig:
 
     photos: Path | None
     out: Path
-    name: str = "follicle-v3"
+    name: str = "follicle-v4"
     steps: int = 2500
     batch: int = 8
     crop_px: int = 512

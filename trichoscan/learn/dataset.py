@@ -36,11 +36,11 @@ HARD_SHARE = 0.5
 BUNDLE_UM, THIN_HARDNESS = 250.0, 4.0
 """A hair is as hard as roots lie so near to its own (itself included); a thin one at least as said."""
 STYLE_SHARE = {
-    "clipped": 0.24,
-    "long": 0.25,
-    "thin": 0.19,
-    "light": 0.15,
-    "dark_skin": 0.11,
+    "clipped": 0.20,
+    "long": 0.26,
+    "thin": 0.18,
+    "light": 0.14,
+    "dark_skin": 0.16,
     "wide": 0.04,
     "bare": 0.02,
 }

@@ -19,7 +19,7 @@ from trichoscan.segment.candidates import DEFAULT_THRESHOLDS
 from trichoscan.segment.network import HairNet, for_inference
 from trichoscan.segment.verifier import Verifier
 
-DEFAULT_WEIGHTS = "follicle-v3"
+DEFAULT_WEIGHTS = "follicle-v4"
 VERIFIER_PREFIX = "verifier."
 """Of the verifier's tensors in model.safetensors."""
 
