@@ -59,10 +59,10 @@ def trace_all(
     considered = candidates.reported(confidence, min(LEAST_DOUBTFUL, thresholds["confidence"]))
     kept = [k for k in considered if confidence[k] >= thresholds["confidence"]]
     shafts = ShaftMap(segmentation.shaft)
-    followed = _certain(candidates, considered, shafts, thresholds["shaft"])
-    paths = [_laid(path, shafts) for path in followed[: len(kept)]]
+    laid = _certain(candidates, considered, shafts, thresholds["shaft"])
+    paths = laid[: len(kept)]
     strays = _strays(segmentation, shafts, candidates, paths, usable_mask)
-    cut = leads_out(followed[: len(kept)], usable_mask, px_per_cell)
+    cut = leads_out(paths, usable_mask, px_per_cell)
     overlapped = _overlapped([*paths, *(path for path, _ in strays)])
     hairs = []
     for i, k in enumerate(kept):
@@ -79,9 +79,9 @@ def trace_all(
         flags = {"root_not_visible": True, "overlapped": overlapped[i], "uncertain": score < 0.5}
         hairs.append(_hair(path, score, flags, px_per_cell))
     doubtful = []
-    for k, path in zip(considered[len(kept) :], followed[len(kept) :], strict=True):
+    for k, path in zip(considered[len(kept) :], laid[len(kept) :], strict=True):
         flags = {"tip_not_seen": not bool(candidates.tip_seen[k]), "uncertain": confidence[k] < 0.5}
-        doubtful.append(_hair(_laid(path, shafts), confidence[k], flags, px_per_cell))
+        doubtful.append(_hair(path, confidence[k], flags, px_per_cell))
     return _sorted(hairs), _sorted(doubtful)
 
 
@@ -92,8 +92,8 @@ def _sorted(hairs: list[Hair]) -> tuple[Hair, ...]:
 def _certain(
     candidates: Candidates, which: list[int], shafts: ShaftMap, least: float
 ) -> list[NDArray[np.float64]]:
-    """Paths of some candidates; one without a tip ends where it may go over to another hair."""
-    paths = [candidates.paths[k] for k in which]
+    """Paths of some candidates, laid on their shafts; one without a tip ends where it may be another's."""
+    paths = [_laid(candidates.paths[k], shafts) for k in which]
     open_ = [i for i, k in enumerate(which) if not candidates.tip_seen[k]]
     fine = [respaced(paths[i], STEP_CELLS) for i in open_]
     for i, path in zip(open_, retraced(shafts, fine, least), strict=True):
