@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from width_scenes import Scene
+from width_scenes import MEASURED_PART, Scene
 
 from trichoscan.measure.edges import (
+    DARKER_SHARE,
     EVEN_SD,
     MOST_SHADE,
     PLACE_SD,
@@ -45,8 +46,6 @@ FINE_PX = 3.0
 """What of a photo is finer is its noise: the sensor's, and the skin's own texture."""
 HALF_PX = 45.0
 LUMA = np.array([0.299, 0.587, 0.114])
-MEASURED_SHARE = 0.75
-"""Of a hair's length, without root zone and tip."""
 KNOWN, UNKNOWN = 1e-6, 1e6
 """Prior standard deviations that fix a number, and that leave it free."""
 
@@ -65,10 +64,12 @@ def fitted_bound_px(scene: Scene) -> Floats:
     """Bayesian Cramer-Rao bound (K,) of the width with all numbers free that are fitted (Van Trees 1968).
 
     Free within what is known of them before (`edges`, `lens`): each hair's own blur and the sharpening, slope
-    of the skin's light, uneven light within, gloss and its place, shade beside. One value in `TEXTURE_PX`
-    both ways is independent. The photo's blur is taken as known still, and texture coarser than 3 px as none.
+    of the skin's light, uneven light within, gloss and its place, shade beside, as in a photo of which
+    nothing else is known. Where a prior is wider above its mean than below, the narrower. One value in
+    `TEXTURE_PX` both ways is independent. The photo's blur is taken as known still, and texture coarser than
+    3 px as none.
     """
-    skin = float(_skin(scene))
+    skin = _skin(scene)
     sds = []
     for hair in scene.true_hairs:
         own = float(LUMA @ hair.colour)
@@ -76,7 +77,7 @@ def fitted_bound_px(scene: Scene) -> Floats:
         sd[SLOPE] = STEEPEST_SKIN * skin / HALF_PX
         sd[LOG_BLUR], sd[AMOUNT] = HAIR_LOG_SD, AMOUNT_SD
         sd[C1 : GLOSS + 1] = WITHIN_SHARE[1:] * max(skin, own)
-        sd[C2] = EVEN_SD * own
+        sd[C2] = np.hypot(DARKER_SHARE * max(skin, own), EVEN_SD * own)
         sd[PLACE], sd[SHADE] = PLACE_SD, MOST_SHADE
         sds.append(sd)
     return _bounds(scene, sds, TEXTURE_PX**2)
@@ -90,7 +91,11 @@ def _bounds(scene: Scene, sds: Sequence[Floats], repeats: float) -> Floats:
     bounds = []
     for hair, width_um, sd in zip(scene.true_hairs, scene.width_um, sds, strict=True):
         slopes = _slopes(scene, hair, float(width_um) / um_per_px)
-        length_px = MEASURED_SHARE * float(np.hypot(*np.diff(hair.path_um, axis=0).T).sum()) / um_per_px
+        length_px = (
+            float(np.diff(MEASURED_PART)[0])
+            * float(np.hypot(*np.diff(hair.path_um, axis=0).T).sum())
+            / um_per_px
+        )
         information = slopes @ slopes.T * length_px / repeats / noise**2 + np.diag(sd**-2)
         bounds.append(np.sqrt(gap @ np.linalg.solve(information, gap)))
     return np.array(bounds)
@@ -107,9 +112,9 @@ def _slopes(scene: Scene, hair: TrueHair, width_px: float) -> Floats:
     return model(t, p, np.zeros(1, bool), smooth, SHADE_UM / camera.um_per_px)[1][0]
 
 
-def _skin(scene: Scene) -> Floats:
+def _skin(scene: Scene) -> float:
     """Linear light of the skin, 0-1."""
-    return decoded(LUMA @ np.median(scene.pixels.reshape(-1, 3)[::97], axis=0) / 255)
+    return float(decoded(LUMA @ np.median(scene.pixels.reshape(-1, 3)[::97], axis=0) / 255))
 
 
 def _noise(scene: Scene) -> float:

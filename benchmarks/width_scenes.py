@@ -49,6 +49,8 @@ class Scene:
         True mean width over the measured part.
     hairs : tuple of Hair
         Paths as a tracer would give them: off by up to 2 px.
+    true_hairs : tuple of TrueHair
+        The same hairs as they were drawn.
     """
 
     pixels: NDArray[np.uint8]
@@ -60,7 +62,7 @@ class Scene:
     true_hairs: tuple[TrueHair, ...]
 
 
-def draw_scene(seed: int, pairs: bool = False, **camera_changes: object) -> Scene:
+def draw_scene(seed: int, pairs: bool = False) -> Scene:
     """Draw a photo: one colour of hair and one of skin, hairs of all widths in all directions."""
     rng = np.random.default_rng([seed, 77])
     colour = list(HAIR_SRGB)[seed % len(HAIR_SRGB)]
@@ -82,7 +84,6 @@ def draw_scene(seed: int, pairs: bool = False, **camera_changes: object) -> Scen
         bubbles=0,
         ruler=False,
         reticle=False,
-        **camera_changes,
     )
     person, _ = draw_person(style, None, "normal", np.random.default_rng(seed))
     scalp = Scalp(hairs=hairs, skin=grow_skin(style, 2.2 * float(half.max()), rng), person=person)

@@ -220,7 +220,7 @@ def test_thickness_beside_bound_and_peers() -> None:
     rows = thickness.measure(5)
     mine, halves = (thickness.figures(rows[rows.method == name]) for name in list(thickness.METHODS)[:2])
     assert mine["hairs"] > 5 and mine["mean abs px"] < halves["mean abs px"]
-    assert (rows.bound_px > 0).all()
+    assert (rows.bound_px > 0).all() and (rows.fitted_bound_px > rows.bound_px).all()
     assert "| trichoscan |" in thickness.table(rows)
 
 

@@ -66,7 +66,7 @@ def test_tiles_leave_no_seam(
     assert (apart < 0.5).all()
 
 
-def test_a_photo_turned_by_half_gives_the_same_maps_turned(weights: Weights) -> None:
+def test_a_tile_turned_by_half_gives_the_same_maps_turned(weights: Weights) -> None:
     pixels = draw_phantom(8, "clipped", 320, 240, 5.5).pixels
     cpu = torch.device("cpu")
     maps = tiles.run_tile(pixels, weights.network, cpu)

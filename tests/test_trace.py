@@ -139,6 +139,25 @@ def test_a_path_that_joined_another_shaft_ends_there(knee: float) -> None:
     np.testing.assert_array_equal(kept, path[: len(kept)])
 
 
+def test_only_a_path_without_a_tip_is_cut() -> None:
+    """The same hair over the same shafts: its path goes on along another, or to a tip of its own there."""
+    through, joined = bent(60.0)
+    ends = maps_of([joined])
+    shafts = maps_of([through, joined[:2]])["shaft"]
+    hidden = ends | {"shaft": shafts, "tip": np.zeros_like(ends["tip"])}
+    lengths = []
+    for maps in (ends | {"shaft": shafts}, hidden):
+        (hair,) = (
+            h
+            for h in trace(segmented(maps), np.ones((2 * SHAPE[0], 2 * SHAPE[1]), bool))
+            if np.hypot(*(h.root_px - to_px(joined[0], PX_PER_CELL))) < 4
+        )
+        lengths.append((hair.length_px / PX_PER_CELL, "tip_not_seen" in hair.flags))
+    (whole, lost), (cut, lost_too) = lengths
+    assert (lost, lost_too) == (False, True)
+    assert whole > 170 and cut < max(60.0, STEP_CELLS * KEPT_POINTS) + BACK_CELLS
+
+
 @pytest.mark.parametrize("turn", [-80.0, 0.0, 60.0])
 def test_a_path_on_its_own_shaft_is_kept_whole_past_crossings(turn: float) -> None:
     path = respaced(arc(40, 100, 0, 140, turn) if turn else straight(40, 100, 0, 170), STEP_CELLS)

@@ -126,7 +126,7 @@ def run_tile(
     """The network's maps over a piece of photo at the working scale: the mean of two looks.
 
     The second look is at the piece turned by half. On validation photos F1 is the same with it, on phantoms
-    .04 higher, and a photo turned by half gives the same hairs.
+    .04 higher, and a photo turned by half gives nearly the same hairs.
 
     Parameters
     ----------

@@ -59,7 +59,7 @@ def trace_all(
     considered = candidates.reported(confidence, min(LEAST_DOUBTFUL, thresholds["confidence"]))
     kept = [k for k in considered if confidence[k] >= thresholds["confidence"]]
     shafts = ShaftMap(segmentation.shaft)
-    laid = _certain(candidates, considered, shafts, thresholds["shaft"])
+    laid = _laid_paths(candidates, considered, shafts, thresholds["shaft"])
     paths = laid[: len(kept)]
     strays = _strays(segmentation, shafts, candidates, paths, usable_mask)
     cut = leads_out(paths, usable_mask, px_per_cell)
@@ -89,14 +89,14 @@ def _sorted(hairs: list[Hair]) -> tuple[Hair, ...]:
     return tuple(sorted(hairs, key=lambda h: (round(h.root_px[1], 2), round(h.root_px[0], 2))))
 
 
-def _certain(
+def _laid_paths(
     candidates: Candidates, which: list[int], shafts: ShaftMap, least: float
 ) -> list[NDArray[np.float64]]:
     """Paths of some candidates, laid on their shafts; one without a tip ends where it may be another's."""
     paths = [_laid(candidates.paths[k], shafts) for k in which]
-    open_ = [i for i, k in enumerate(which) if not candidates.tip_seen[k]]
-    fine = [respaced(paths[i], STEP_CELLS) for i in open_]
-    for i, path in zip(open_, retraced(shafts, fine, least), strict=True):
+    tipless = [i for i, k in enumerate(which) if not candidates.tip_seen[k]]
+    fine = [respaced(paths[i], STEP_CELLS) for i in tipless]
+    for i, path in zip(tipless, retraced(shafts, fine, least), strict=True):
         paths[i] = path
     return paths
 
