@@ -2,7 +2,8 @@
 
 The four constants were chosen on 18 phantoms (seeds 8100 to 8105 of clipped, long and thin hair). Of the
 points of long hair's paths 37 % lay on another hair than the root's before, 25 % after, of thin hair's 40 and
-20 %, of clipped hair's 8 and 8 %; of the true length 72, 70 and 96 % was followed before, 63, 66 and 96 % after.
+20 %, of clipped hair's 8 and 8 %. Of the true length 72, 70 and 96 % was followed before, 63, 66 and 96 %
+after.
 """
 
 from __future__ import annotations
