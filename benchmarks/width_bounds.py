@@ -38,6 +38,7 @@ from trichoscan.measure.stripe import (
     smoothing,
 )
 from trichoscan.measure.thickness import SHADE_UM
+from trichoscan.phantom.camera import Camera
 from trichoscan.phantom.scalp import TrueHair
 
 Floats = NDArray[np.float64]
@@ -85,25 +86,22 @@ def fitted_bound_px(scene: Scene) -> Floats:
 
 def _bounds(scene: Scene, sds: Sequence[Floats], repeats: float) -> Floats:
     """Bounds (K,) of the widths, priors of SD K times (P,) known and each `repeats` pixels one value."""
-    um_per_px, noise = scene.camera.um_per_px, _noise(scene)
+    um_per_px, noise, skin = scene.camera.um_per_px, _noise(scene), _skin(scene)
+    part = MEASURED_PART[1] - MEASURED_PART[0]
     gap = np.zeros(PARAMETERS)
     gap[LEFT], gap[RIGHT] = -1, 1
     bounds = []
     for hair, width_um, sd in zip(scene.true_hairs, scene.width_um, sds, strict=True):
-        slopes = _slopes(scene, hair, float(width_um) / um_per_px)
-        length_px = (
-            float(np.diff(MEASURED_PART)[0])
-            * float(np.hypot(*np.diff(hair.path_um, axis=0).T).sum())
-            / um_per_px
-        )
+        slopes = _slopes(scene.camera, hair, float(width_um) / um_per_px, skin)
+        length_px = part * float(np.hypot(*np.diff(hair.path_um, axis=0).T).sum()) / um_per_px
         information = slopes @ slopes.T * length_px / repeats / noise**2 + np.diag(sd**-2)
         bounds.append(np.sqrt(gap @ np.linalg.solve(information, gap)))
     return np.array(bounds)
 
 
-def _slopes(scene: Scene, hair: TrueHair, width_px: float) -> Floats:
+def _slopes(camera: Camera, hair: TrueHair, width_px: float, skin: float) -> Floats:
     """Derivatives (P, T) of one profile across a strip of the hair's light."""
-    t, camera, skin = np.arange(-HALF_PX, HALF_PX + 1), scene.camera, _skin(scene)
+    t = np.arange(-HALF_PX, HALF_PX + 1)
     p = np.zeros((1, PARAMETERS))
     p[0, [LEFT, RIGHT, SKIN]] = -width_px / 2, width_px / 2, skin
     p[0, C0] = hair.opacity * (float(LUMA @ hair.colour) - skin)

@@ -27,9 +27,10 @@ def everywhere(photo: Photo) -> np.ndarray:
     return np.ones(photo.pixels.shape[:2], bool)
 
 
-def test_the_stored_answer_comes_out_again(weights: Weights) -> None:
-    maps = tiles.run_tile(golden_pixels(), weights.network, torch.device("cpu"))
-    stored = np.load(ROOT / "weights" / weights.name / "golden.npz")
+@pytest.mark.parametrize("folder", sorted((ROOT / "weights").iterdir()), ids=lambda folder: folder.name)
+def test_the_stored_answer_comes_out_again(folder: Path) -> None:
+    maps = tiles.run_tile(golden_pixels(), load_weights(folder).network, torch.device("cpu"))
+    stored = np.load(folder / "golden.npz")
     for name in CHANNELS:
         np.testing.assert_allclose(maps[name], stored[name], atol=0.02 if name != "reach" else 0.5)
 
