@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 
 from trichoscan.learn.augment import augment_pixels
-from trichoscan.learn.dataset import AnnotatedPhoto, phantom_photo, random_crop, read_annotated, split_by_name
+from trichoscan.learn.dataset import (
+    AnnotatedPhoto,
+    phantom_photo,
+    random_crop,
+    read_annotated,
+    split_by_name,
+    turned_about,
+)
 from trichoscan.learn.labels import LabelledHair, label_maps
 from trichoscan.records import TrichoscanError
 from trichoscan.segment.network import CELL_PX, DIRECTIONS
@@ -148,3 +155,17 @@ def test_damaged_truth_is_named(tmp_path: Path, truth: str) -> None:
 def test_a_folder_without_truth_is_named(tmp_path) -> None:
     with pytest.raises(TrichoscanError, match="truth"):
         read_annotated(tmp_path)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_photo_turned_about_carries_its_hairs_along(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trichoscan.learn.dataset.augment_pixels", lambda pixels, rng: pixels)
+    photo = dotted_photo(5.5, seams=True)
+    turned = turned_about(photo, np.random.default_rng(seed))
+    assert sorted(turned.pixels.shape) == sorted(photo.pixels.shape)
+    height, width = turned.pixels.shape[:2]
+    assert turned.seams_px == (width / 2, height / 2)
+    assert len(turned.hairs) == len(photo.hairs)
+    for hair in turned.hairs:
+        x, y = np.round(hair.path[0]).astype(int)
+        assert turned.pixels[y, x].min() > 200

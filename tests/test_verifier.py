@@ -7,7 +7,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trichoscan.learn.dataset import AnnotatedPhoto
 from trichoscan.learn.labels import LabelledHair, label_maps
 from trichoscan.learn.pairing import adding_hairs, pair_hairs
 from trichoscan.learn.second_look import SeenPhoto, train_verifier
@@ -25,7 +24,6 @@ from trichoscan.segment.verifier import (
     look_again,
     patch_of,
 )
-from trichoscan.segment.weights import Weights
 
 SIDE_CELLS = 96
 HAIRS = ([[40.0, 48.0], [70.0, 58.0]], [[42.0, 52.0], [60.0, 80.0]], [[60.0, 20.0], [25.0, 16.0]])
@@ -135,19 +133,18 @@ def test_hairs_that_add_one_are_chosen_as_one_after_another(found: list, true: l
 def test_the_verifier_learns_what_the_maps_do_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same peaks and shafts, with a hair or on bare skin."""
 
-    def see(number: int, *_: object) -> SeenPhoto:
+    def see(number: int) -> SeenPhoto:
         pixels, shaft, roots, tips = scene(number % 4)
         right = number % 3 == 0
         shown = pixels if right else np.full_like(pixels, (200, 180, 160))
         segmentation = Segmentation(roots, tips, shaft, 2.0, dict(DEFAULT_THRESHOLDS))
         return SeenPhoto(shown, segmentation, np.arange(len(roots)), np.full(len(roots), right))
 
-    monkeypatch.setattr("trichoscan.learn.second_look.see", see)
     monkeypatch.setattr("trichoscan.learn.second_look.BATCH", 16)
     monkeypatch.setattr("trichoscan.learn.second_look.WARM_UP_STEPS", 5)
     lines: list[str] = []
     options = {"epochs": 4, "learning_rate": 3e-3, "seed": 1, "device": "cpu", "log": lines.append}
-    verifier = train_verifier(range(90), Weights("none", "", {}, None), **options)
+    verifier = train_verifier([see(number) for number in range(90)], **options)
     assert verifier is not None
     assert len(lines) == 5
     for number in (300, 301):
@@ -170,7 +167,5 @@ def test_one_batch_or_two_look_alike(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_nothing_seen_makes_no_verifier() -> None:
-    photos: list[AnnotatedPhoto] = []
-    weights = Weights("none", "", {}, None)
     options = {"epochs": 3, "learning_rate": 3e-3, "seed": 1, "device": "cpu", "log": print}
-    assert train_verifier(photos, weights, **options) is None
+    assert train_verifier([], **options) is None

@@ -41,20 +41,20 @@ class TrainConfig:
     resume : bool
         Go on from the checkpoint in `out` if there is one.
     start_from : Path or None
-        Checkpoint whose weights to begin with; where it holds a verifier, that goes on from it.
+        Checkpoint whose weights to begin with; where it holds verifiers, these go on from them.
     seams : bool
         Whether the annotation was cut along the photos' middle lines, as in shared/data/fdu.
     split : mapping or None
         Stems for "train", "validation" and "held_out"; None: by name hash.
     verifier_epochs : int
-        Times that the verifier sees each possible hair; 0 makes weights without one.
+        Times that the verifiers see each possible root and tip; 0 makes weights without them.
     verifier_phantoms : int
-        Phantoms that it learns from, beside the photos.
+        Phantoms that they learn from, beside the photos and these turned about.
     """
 
     photos: Path | None
     out: Path
-    name: str = "follicle-v4"
+    name: str = "follicle-v5"
     steps: int = 2500
     batch: int = 8
     crop_px: int = 512
@@ -69,7 +69,7 @@ class TrainConfig:
     seams: bool = False
     split: Mapping[str, Sequence[str]] | None = None
     verifier_epochs: int = 10
-    verifier_phantoms: int = 240
+    verifier_phantoms: int = 600
 
 
 def split_photos(config: TrainConfig) -> dict[str, list[str]]:

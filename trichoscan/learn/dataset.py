@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -194,6 +194,32 @@ def _labelled(mark: Mapping[str, Any]) -> list[LabelledHair]:
 def _without_ends(paths: Sequence[NDArray[np.float64]]) -> list[LabelledHair]:
     """Parts of shafts between edges of the photo."""
     return [LabelledHair(path, root_visible=False, tip_visible=False) for path in paths]
+
+
+def turned_about(photo: AnnotatedPhoto, rng: np.random.Generator) -> AnnotatedPhoto:
+    """The whole photo turned by quarters, mirrored half of the time, in another light.
+
+    Its mask of where hairs are known is turned with it, and so are seams, which cut it in halves.
+    """
+    quarters, mirrored = int(rng.integers(4)), bool(rng.integers(2))
+
+    def turned(picture: NDArray[Any]) -> NDArray[Any]:
+        picture = np.rot90(picture, quarters)
+        return np.ascontiguousarray(picture[:, ::-1] if mirrored else picture)
+
+    middle = (np.array(photo.pixels.shape[1::-1]) - 1) / 2
+    pixels = turned(photo.pixels)
+    new_middle = (np.array(pixels.shape[1::-1]) - 1) / 2
+    angle = -np.pi / 2 * quarters
+    c, s = round(np.cos(angle)), round(np.sin(angle))
+    linear = np.diag([-1 if mirrored else 1, 1]) @ np.array([[c, -s], [s, c]])
+    return replace(
+        photo,
+        pixels=augment_pixels(pixels, rng),
+        hairs=tuple(replace(hair, path=(hair.path - middle) @ linear.T + new_middle) for hair in photo.hairs),
+        seams_px=None if photo.seams_px is None else (pixels.shape[1] / 2, pixels.shape[0] / 2),
+        known_mask=None if photo.known_mask is None else turned(photo.known_mask),
+    )
 
 
 def random_crop(photo: AnnotatedPhoto, size_px: int, rng: np.random.Generator) -> Crop:

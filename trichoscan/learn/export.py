@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from trichoscan.segment.candidates import DEFAULT_THRESHOLDS
 from trichoscan.segment.network import WORKING_UM_PER_PX, HairNet
 from trichoscan.segment.tiles import run_tile
 from trichoscan.segment.verifier import Verifier
-from trichoscan.segment.weights import VERIFIER_PREFIX, Weights, load_weights
+from trichoscan.segment.weights import Weights, load_weights
 
 PHANTOM_VALIDATION = 24
 """Phantoms on which confidence is fitted beside real photos, which show no long or light hair, or alone."""
@@ -38,7 +38,7 @@ PHANTOM_VALIDATION = 24
 
 def export_weights(
     network: HairNet,
-    verifier: Verifier | None,
+    verifiers: Mapping[str, Verifier],
     config: TrainConfig,
     split: dict[str, list[str]],
     folder: Path,
@@ -49,7 +49,8 @@ def export_weights(
     Parameters
     ----------
     network : HairNet
-    verifier : Verifier or None
+    verifiers : mapping of str to Verifier
+        By name; see `segment.weights.VERIFIERS`.
     config : TrainConfig
     split : dict
         See `dataset.split_by_name`.
@@ -64,8 +65,8 @@ def export_weights(
     """
     folder.mkdir(parents=True, exist_ok=True)
     state = network.state_dict()
-    if verifier is not None:
-        state |= {f"{VERIFIER_PREFIX}{name}": value for name, value in verifier.state_dict().items()}
+    for kind, verifier in verifiers.items():
+        state |= {f"{kind}.{name}": value for name, value in verifier.state_dict().items()}
     tensors = {k: v.detach().cpu().contiguous() for k, v in state.items()}
     data = save({k: v.half() if v.dtype == torch.float32 else v for k, v in tensors.items()})
     (folder / "model.safetensors").write_bytes(data)

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from trichoscan.learn.labels import point_along
-from trichoscan.learn.pairing import EDGE_PX, near_edge, near_seam
+from trichoscan.learn.pairing import EDGE_PX, START_UM, near_edge, near_seam
 from trichoscan.measure.units import group_units
 from trichoscan.records import Hair, TrichoscanError
 
@@ -32,8 +32,6 @@ NEEDED_COLUMNS = {
         "confidence",
     ),
 }
-START_UM = 400.0
-"""Direction "start" is that of the first 0.4 mm from the root, before a long hair curves away."""
 NO_UNIT = -1
 """Unit of debris."""
 

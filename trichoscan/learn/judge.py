@@ -9,14 +9,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trichoscan.learn.dataset import AnnotatedPhoto
+from trichoscan.learn.labels import point_along
 from trichoscan.learn.pairing import (
+    ROOT_WITHIN_UM,
+    START_UM,
     adding_hairs,
     near_edge,
     near_seam,
     pair_hairs,
     tips_right,
 )
+from trichoscan.records import Peaks
 from trichoscan.segment.candidates import Candidates, to_px
+from trichoscan.segment.network import REACH_UNIT_CELLS
+
+TIP_WITHIN_UM = 100.0
+"""Two cut ends of a bundle lie closer to each other than two roots that could be confused; our choice."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,8 +34,10 @@ class Judged:
     Attributes
     ----------
     right : (K,) bool
-        Whether each, taken in the order of what the verifier says, then of the height of their peaks, adds
-        one to the hairs that can be paired with true ones: of two that are one hair only the better is right.
+        Whether each, taken in the order of what the verifier says, then of the height of their peaks, and
+        last those inferred from a tip, adds one to the hairs that can be paired with true ones: of two that
+        are one hair only the better is right. Where the truth knows courses, directions are those of the
+        first 0.4 mm, else those of the chords.
     ignored : (K,) bool
         Where the annotation says nothing.
     true_count : int
@@ -53,10 +63,10 @@ def judge(candidates: Candidates, truth: AnnotatedPhoto, px_per_cell: float) -> 
     px_per_cell : float
         Of the segmentation that the candidates come from.
     """
-    found = to_px(_ends(candidates.paths), px_per_cell)
+    paths = [to_px(path, px_per_cell) for path in candidates.paths]
     hairs = [hair for hair in truth.hairs if hair.root_visible]
-    true = _ends([hair.path for hair in hairs])
-    order = np.lexsort((-candidates.roots.score, -candidates.roots.second_look))
+    found, true = (_starts(courses, truth) for courses in (paths, [hair.path for hair in hairs]))
+    order = np.lexsort((-candidates.roots.score, -candidates.roots.second_look, candidates.from_tip))
     right = np.zeros(len(found), bool)
     right[order] = adding_hairs(found[order], true, truth.um_per_px)
     chosen = np.flatnonzero(right)
@@ -66,13 +76,53 @@ def judge(candidates: Candidates, truth: AnnotatedPhoto, px_per_cell: float) -> 
     ignored[chosen] = true_ignored[pairs.true]
     tip_known, tip_right = np.zeros(len(found), bool), np.zeros(len(found), bool)
     tip_known[chosen] = np.array([hair.tip_visible for hair in hairs], bool)[pairs.true] & ~ignored[chosen]
-    tip_right[chosen] = tips_right(found[chosen, 1], true[pairs.true, 1], truth.um_per_px)
+    ends = (_tips(paths)[chosen], _tips([hair.path for hair in hairs])[pairs.true])
+    tip_right[chosen] = tips_right(*ends, truth.um_per_px)
     return Judged(right, ignored, int((~true_ignored).sum()), tip_known, tip_right)
 
 
-def _ends(paths: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """(K, 2, 2) root and tip of each path."""
-    return np.array([[p[0], p[-1]] for p in paths], float).reshape(-1, 2, 2)
+def judge_tips(
+    tips: Peaks, truth: AnnotatedPhoto, px_per_cell: float
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Judge every tip that was seen on a photo.
+
+    Parameters
+    ----------
+    tips : Peaks
+    truth : AnnotatedPhoto
+    px_per_cell : float
+        Of the segmentation that the tips come from.
+
+    Returns
+    -------
+    right, ignored : (K,) bool
+        As in `Judged`, by the height of their peaks: within `TIP_WITHIN_UM` of the true tip of a hair of
+        that direction.
+    """
+    courses = [hair.path for hair in truth.hairs if hair.tip_visible]
+    ways = np.stack([np.cos(tips.angle), np.sin(tips.angle)], -1)
+    at = to_px(tips.at, px_per_cell)
+    back = at - REACH_UNIT_CELLS * px_per_cell * ways
+    found, true = np.stack([at, back], 1), _starts([path[::-1] for path in courses], truth)
+    um_per_px = truth.um_per_px * ROOT_WITHIN_UM / TIP_WITHIN_UM
+    right = adding_hairs(found, true, um_per_px)
+    chosen = np.flatnonzero(right)
+    pairs = pair_hairs(found[chosen], true, um_per_px)
+    ignored, true_ignored = (_unjudged(ends, truth) for ends in (found[:, ::-1], _starts(courses, truth)))
+    ignored[chosen[pairs.found]] = true_ignored[pairs.true]
+    return right, ignored
+
+
+def _starts(paths: Sequence[NDArray[np.float64]], truth: AnnotatedPhoto) -> NDArray[np.float64]:
+    """(K, 2, 2) root, and the end of what says the direction: `START_UM`, or all where truth is straight."""
+    curved = any(len(hair.path) > 2 for hair in truth.hairs)
+    reach_px = START_UM / truth.um_per_px if curved else np.inf
+    return np.array([[path[0], point_along(path, reach_px)] for path in paths], float).reshape(-1, 2, 2)
+
+
+def _tips(paths: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """(K, 2) last point of each."""
+    return np.array([path[-1] for path in paths], float).reshape(-1, 2)
 
 
 def _unjudged(hairs: NDArray[np.float64], truth: AnnotatedPhoto) -> NDArray[np.bool_]:

@@ -23,7 +23,7 @@ from trichoscan.segment.weights import Weights
 
 F1_TO_SPARE = 0.015
 """F1 is flat about its best, and 24 photos tell it to about .01; so much is given for an unbiased count."""
-AGAINST = {"field"}
+AGAINST = {"field", "from_tip"}
 """Features that speak against a hair; the others speak for it, and a fit may not turn them round."""
 
 
@@ -78,7 +78,7 @@ def fit_tip_confidence(trials: Sequence[Trial]) -> dict[str, float]:
     right = np.concatenate([t.judged.tip_right[some] for t, some in zip(trials, seen, strict=True)])
     if not len(x):
         return {}
-    return {f"tip_{name}": w for name, w in _logistic(x, right, {"peak": 1, "link": -1}).items()}
+    return {f"tip_{name}": w for name, w in _logistic(x, right, {"peak": 1, "link": -1, "look": 1}).items()}
 
 
 def _logistic(x: NDArray[np.float64], right: NDArray[np.bool_], signs: Mapping[str, int]) -> dict[str, float]:

@@ -15,6 +15,9 @@ from scipy.optimize import linear_sum_assignment
 ROOT_WITHIN_UM = 140.0
 """Less than half of the distance between follicular units, about twice a hair's width."""
 ANGLE_WITHIN_DEG = 20.0
+START_UM = 400.0
+"""Where the truth knows the course of a hair, its direction is that of the first 0.4 mm from the root: a long
+hair curves away further on."""
 UM_PER_DEG = 2.0
 """What a degree costs beside a um of root distance where several pairings are possible."""
 EDGE_PX = 30.0

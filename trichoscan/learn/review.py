@@ -114,9 +114,9 @@ def _settings(signed: SignedPhotos, out: Path) -> dict[str, Any]:
 
 def _checkpoint(weights: Path, path: Path) -> Path:
     """The shipped networks as a checkpoint to start from."""
-    state, verifier = states_of(load_file(weights / "model.safetensors"))
+    state, verifiers = states_of(load_file(weights / "model.safetensors"))
     with whole_file(path) as temporary:
-        torch.save({"mean_model": state} | ({"verifier": verifier} if verifier else {}), temporary)
+        torch.save({"mean_model": state} | verifiers, temporary)
     return path
 
 

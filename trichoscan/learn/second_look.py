@@ -1,4 +1,4 @@
-"""Teach the verifier, on the possible hairs that the finished network finds: right ones and wrong ones.
+"""Teach the verifiers of roots and of tips, on what the finished network finds: right ones and wrong ones.
 
 Of several peaks of one hair the highest is right and the others are wrong, and the verifier is shown which
 peaks are higher and which are lower.
@@ -7,8 +7,8 @@ peaks are higher and which are lower.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -19,12 +19,13 @@ from torch.utils.data import DataLoader, Dataset
 
 from trichoscan.learn.augment import augment_pixels
 from trichoscan.learn.dataset import AnnotatedPhoto
+from trichoscan.learn.judge import judge_tips
 from trichoscan.learn.operating import try_photo
 from trichoscan.records import Segmentation
 from trichoscan.segment.candidates import usable
 from trichoscan.segment.infer import resampled
 from trichoscan.segment.network import CELL_PX
-from trichoscan.segment.verifier import Verifier, as_input, facts_of, frame, patch_of
+from trichoscan.segment.verifier import Verifier, as_input, facts_of, frame, looking_back, patch_of
 from trichoscan.segment.weights import Weights
 
 BATCH = 64
@@ -44,6 +45,7 @@ class SeenPhoto:
     pixels : (H, W, 3) uint8
         At the working scale.
     segmentation : Segmentation
+        For the verifier of tips with tips for roots and roots for tips, looking back.
     which : (N,) int64
         Roots that the truth can judge.
     right : (N,) bool
@@ -55,18 +57,27 @@ class SeenPhoto:
     right: NDArray[np.bool_]
 
 
-def see(annotated: AnnotatedPhoto, weights: Weights, device: str) -> SeenPhoto:
-    """Find the possible hairs of a photo and judge each."""
+def see(annotated: AnnotatedPhoto, weights: Weights, device: str) -> dict[str, SeenPhoto]:
+    """Find the possible roots and tips of a photo and judge each: what each of `VERIFIERS` learns from."""
     trial, segmentation, mask = try_photo(annotated, weights, device)
-    known = ~trial.judged.ignored
-    which = np.flatnonzero(usable(segmentation.roots.at, mask, segmentation.px_per_cell))
     pixels = resampled(annotated.pixels, CELL_PX / segmentation.px_per_cell)
-    return SeenPhoto(pixels, segmentation, which[known], trial.judged.right[known])
+    roots, tips = segmentation.roots, segmentation.tips
+    of_root, of_tip = (
+        np.flatnonzero(usable(peaks.at, mask, segmentation.px_per_cell)) for peaks in (roots, tips)
+    )
+    known = ~trial.judged.ignored[: len(of_root)]
+    right, ignored = judge_tips(tips.take(of_tip), annotated, segmentation.px_per_cell)
+    back = replace(segmentation, roots=looking_back(tips), tips=looking_back(roots))
+    return {
+        "verifier": SeenPhoto(
+            pixels, segmentation, of_root[known], trial.judged.right[: len(of_root)][known]
+        ),
+        "tip_verifier": SeenPhoto(pixels, back, of_tip[~ignored], right[~ignored]),
+    }
 
 
 def train_verifier(
-    photos: Iterable[AnnotatedPhoto],
-    weights: Weights,
+    seen: Sequence[SeenPhoto],
     *,
     epochs: int,
     learning_rate: float,
@@ -75,14 +86,12 @@ def train_verifier(
     log: Callable[[str], None],
     start: Mapping[str, Tensor] | None = None,
 ) -> Verifier | None:
-    """Train a verifier for a network.
+    """Train a verifier.
 
     Parameters
     ----------
-    photos : iterable of AnnotatedPhoto
-        About 7 MB of each with 1.3 MP are kept.
-    weights : Weights
-        With the finished network.
+    seen : sequence of SeenPhoto
+        As the finished network finds them.
     epochs : int
     learning_rate : float
         Peak; cosine to 0.
@@ -99,7 +108,6 @@ def train_verifier(
     Verifier or None
         In evaluation mode; None where there is nothing to learn from.
     """
-    seen = [see(photo, weights, device) for photo in photos]
     steps = math.ceil(sum(len(photo.which) for photo in seen) / BATCH) * epochs
     if not steps:
         return None

@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader
 
 from trichoscan.learn.config import TrainConfig, split_photos
 from trichoscan.learn.crops import Crops
-from trichoscan.learn.dataset import AnnotatedPhoto, phantom_photo, read_annotated
+from trichoscan.learn.dataset import AnnotatedPhoto, phantom_photo, read_annotated, turned_about
 from trichoscan.learn.loss import LOSS_SHARES, losses
 from trichoscan.records import TrichoscanError
 from trichoscan.segment.candidates import DEFAULT_THRESHOLDS
@@ -29,7 +29,7 @@ from trichoscan.segment.infer import resolve_device
 from trichoscan.segment.memory import keep_freed_memory
 from trichoscan.segment.network import WORKING_UM_PER_PX, HairNet, for_inference
 from trichoscan.segment.verifier import Verifier
-from trichoscan.segment.weights import Weights
+from trichoscan.segment.weights import VERIFIERS, Weights
 
 __all__ = ["TrainConfig", "train"]
 
@@ -37,7 +37,9 @@ EMA_STEPS = 200
 """The weights kept are an exponential mean over about this many steps."""
 CHECKPOINT_STEPS = 100
 VERIFIER_SEED = 1_000_003
-"""Sets the phantoms of the verifier apart from those of the network."""
+"""Sets the phantoms of the verifiers apart from those of the network."""
+VERIFIER_PHANTOM_PX = 512
+"""About the side of these phantoms at the working scale: larger than a crop, so that fewer hairs are cut."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +55,7 @@ class _Learner:
 
 
 def train(config: TrainConfig, log: Callable[[str], None] = print) -> Path:
-    """Train the network, then the verifier, choose the operating points, and write a weights folder.
+    """Train the network, then the verifiers, choose the operating points, and write a weights folder.
 
     Parameters
     ----------
@@ -85,40 +87,53 @@ def train(config: TrainConfig, log: Callable[[str], None] = print) -> Path:
         _go_on(learner, step, config, run, device, log)
     else:
         log(f"{config.out}: {step} steps are done already; on to the operating points")
-    verifier = _train_verifier(learner.mean_model, config, split["train"], device, log)
+    verifiers = _train_verifiers(learner.mean_model, config, split["train"], device, log)
     return export_weights(
-        learner.mean_model, verifier, config, split, config.out / "weights" / config.name, log
+        learner.mean_model, verifiers, config, split, config.out / "weights" / config.name, log
     )
 
 
-def _train_verifier(
+def _train_verifiers(
     network: HairNet, config: TrainConfig, stems: list[str], device: torch.device, log: Callable[[str], None]
-) -> Verifier | None:
-    """Verifier for the finished network, from the photos trained on and phantoms of its own."""
-    from trichoscan.learn.second_look import train_verifier
+) -> dict[str, Verifier]:
+    """`VERIFIERS` for the finished network, from the photos trained on and phantoms of their own."""
+    from trichoscan.learn.second_look import see, train_verifier
 
-    def photos() -> Iterator[AnnotatedPhoto]:
-        for stem in stems:
-            assert config.photos is not None
-            yield from read_annotated(config.photos, [stem], seams=config.seams)
-        for which in range(config.verifier_phantoms):
-            rng = np.random.default_rng([config.seed, which, VERIFIER_SEED])
-            yield phantom_photo(int(rng.integers(2**31)), config.crop_px, rng)
-
-    start = None
-    if config.start_from is not None:
-        start = torch.load(config.start_from, map_location=device, weights_only=True).get("verifier")
+    if not config.verifier_epochs:
+        return {}
     stored = {"working_um_per_px": WORKING_UM_PER_PX, "thresholds": DEFAULT_THRESHOLDS}
-    return train_verifier(
-        photos() if config.verifier_epochs else [],
-        Weights(config.name, "", stored, for_inference(network)),
-        epochs=config.verifier_epochs,
-        learning_rate=config.learning_rate,
-        seed=config.seed,
-        device=device.type,
-        log=log,
-        start=start,
-    )
+    weights = Weights(config.name, "", stored, for_inference(network))
+    seen = [see(photo, weights, device.type) for photo in _photos_to_see(config, stems)]
+    start = {}
+    if config.start_from is not None:
+        start = torch.load(config.start_from, map_location=device, weights_only=True)
+    verifiers = {}
+    for name in VERIFIERS:
+        log(f"{name} of {len(seen)} photos")
+        learned = train_verifier(
+            [photo[name] for photo in seen],
+            epochs=config.verifier_epochs,
+            learning_rate=config.learning_rate,
+            seed=config.seed,
+            device=device.type,
+            log=log,
+            start=start.get(name),
+        )
+        if learned is not None:
+            verifiers[name] = learned
+    return verifiers
+
+
+def _photos_to_see(config: TrainConfig, stems: list[str]) -> Iterator[AnnotatedPhoto]:
+    """Each photo as it is and, for more of them, turned by quarters, mirrored and relit; then phantoms."""
+    for stem in stems:
+        assert config.photos is not None
+        (photo,) = read_annotated(config.photos, [stem], seams=config.seams)
+        yield photo
+        yield turned_about(photo, np.random.default_rng([config.seed, *stem.encode(), VERIFIER_SEED]))
+    for which in range(config.verifier_phantoms):
+        rng = np.random.default_rng([config.seed, which, VERIFIER_SEED])
+        yield phantom_photo(int(rng.integers(2**31)), VERIFIER_PHANTOM_PX, rng)
 
 
 def _run_of(config: TrainConfig, photos: list[str]) -> dict[str, Any]:

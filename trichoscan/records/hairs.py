@@ -27,8 +27,8 @@ class Peaks:
     reach : (K,) float64
         Of a root: distance, cells, at which the network expects the tip; NaN for tips.
     second_look : (K,) float64
-        Of a root: log odds that a hair of its own begins there, by `segment.verifier`; 0 where it
-        did not look.
+        Of a root: log odds that a hair of its own begins there, by `segment.verifier`; of a tip, that one
+        ends there; 0 where it did not look.
     """
 
     at: NDArray[np.float64]

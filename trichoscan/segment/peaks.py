@@ -23,6 +23,8 @@ FIELD_CELLS = 150.0
 half of it was worse and twice as much no better."""
 LEAST_REACH_CELLS = 4.0
 """No hair is shorter than 44 um."""
+SUREST = 4.0
+"""Log odds beyond which one peak counts no more than another where tips are given to roots."""
 SAME_RAD = np.deg2rad(20.0)
 """Two peaks at one place whose directions differ by more are two hairs (a V from one ostium)."""
 
@@ -36,6 +38,12 @@ def log_odds(probability: NDArray[np.float64]) -> NDArray[np.float64]:
     """Log odds of probabilities, bounded to those of 0.0001 and 0.9999."""
     bounded = np.clip(probability, 1e-4, 1 - 1e-4)
     return np.asarray(np.log(bounded / (1 - bounded)), np.float64)
+
+
+def sureness(peaks: Peaks) -> NDArray[np.float64]:
+    """(K,) log odds of each peak, bounded to `SUREST` either way: by the second look, else by its height."""
+    looked = peaks.second_look if peaks.second_look.any() else log_odds(peaks.score)
+    return np.clip(looked, -SUREST, SUREST)
 
 
 def find_peaks(maps: Mapping[str, NDArray[np.float32]], name: str, least: float) -> Peaks:

@@ -5,12 +5,16 @@ at the same place of its patch and with the shaft leading to the right, and sees
 maps say there: the shaft, the tips, and the other roots, those with a higher peak apart from those with a
 lower one. What tells a hair of its own from the same hair seen twice, from debris, or from a hair read
 backwards, is learned once instead of once for each direction.
+
+Another one looks at tips in the same way, from the tip back along the shaft: it is given tips for roots and
+roots for tips, all turned round (`looking_back`).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -41,7 +45,7 @@ BATCH = 64
 
 
 class Verifier(nn.Module):
-    """Log odds that a root is that of a hair of its own, from its patch and the facts beside it."""
+    """Log odds that a root (a tip) is that of a hair of its own, from its patch and the facts beside it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -70,6 +74,11 @@ class Verifier(nn.Module):
         together = F.relu(self.gather(torch.cat([seen, facts], 1)))
         decided: Tensor = self.decide(together)
         return decided.squeeze(1)
+
+
+def looking_back(tips: Peaks) -> Peaks:
+    """Tips as if they were roots, the shaft leading back from each; or roots as if they were tips."""
+    return replace(tips, angle=wrap(tips.angle + np.pi), reach=np.full(len(tips), REACH_UNIT_CELLS))
 
 
 def facts_of(roots: Peaks) -> NDArray[np.float32]:

@@ -19,9 +19,16 @@ from trichoscan.segment.candidates import DEFAULT_THRESHOLDS
 from trichoscan.segment.network import HairNet, for_inference
 from trichoscan.segment.verifier import Verifier
 
-DEFAULT_WEIGHTS = "follicle-v4"
-VERIFIER_PREFIX = "verifier."
-"""Of the verifier's tensors in model.safetensors."""
+LATER_THRESHOLDS = {
+    "weight_look",
+    "weight_from_tip",
+    "weight_tip_look",
+    *(name for name in DEFAULT_THRESHOLDS if name.startswith("tip_")),
+}
+"""Operating points that older weights do not store."""
+DEFAULT_WEIGHTS = "follicle-v5"
+VERIFIERS = ("verifier", "tip_verifier")
+"""Their tensors in model.safetensors begin with this and a dot."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,8 +44,8 @@ class Weights:
         config.json: widths, working_um_per_px, thresholds, and how they were made.
     network : HairNet
         Ready for inference; see `network.for_inference`.
-    verifier : Verifier or None
-        Likewise; without one, confidence rests on the maps alone.
+    verifier, tip_verifier : Verifier or None
+        Likewise, of roots and of tips; without them, confidence rests on the maps alone.
     """
 
     name: str
@@ -46,6 +53,7 @@ class Weights:
     config: Mapping[str, Any]
     network: HairNet
     verifier: Verifier | None = None
+    tip_verifier: Verifier | None = None
 
     @property
     def label(self) -> str:
@@ -114,38 +122,42 @@ def load_weights(name_or_path: str | Path | None = None, *, unproven: bool = Fal
             f"{folder}/model.safetensors: damaged, its sha256 is not the stated one; install it again"
         )
     try:
-        verifier = _load_networks(load(data), network)
+        verifiers = _load_networks(load(data), network)
     except (SafetensorError, RuntimeError) as error:
         raise TrichoscanError(
             f"{folder}/model.safetensors: made for another version; update trichoscan"
         ) from error
-    return Weights(config["name"], sha256, config, for_inference(network), verifier)
+    return Weights(config["name"], sha256, config, for_inference(network), **verifiers)
 
 
 def states_of(
     tensors: Mapping[str, torch.Tensor],
-) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
-    """States, float32, of the network and of the verifier (empty without one) in model.safetensors."""
+) -> tuple[dict[str, torch.Tensor], dict[str, dict[str, torch.Tensor]]]:
+    """States, float32, of the network and of each of `VERIFIERS` that there is, in model.safetensors."""
     whole = {name: value.float() for name, value in tensors.items()}
-    names = [name for name in whole if name.startswith(VERIFIER_PREFIX)]
-    own = {name.removeprefix(VERIFIER_PREFIX): whole.pop(name) for name in names}
-    return whole, own
+    states = {}
+    for verifier in VERIFIERS:
+        names = [name for name in whole if name.startswith(f"{verifier}.")]
+        if names:
+            states[verifier] = {name.removeprefix(f"{verifier}."): whole.pop(name) for name in names}
+    return whole, states
 
 
-def _load_networks(tensors: Mapping[str, torch.Tensor], network: HairNet) -> Verifier | None:
-    """Fill `network`; the verifier, where the tensors hold one."""
-    whole, own = states_of(tensors)
+def _load_networks(tensors: Mapping[str, torch.Tensor], network: HairNet) -> dict[str, Verifier]:
+    """Fill `network`; those of `VERIFIERS` that the tensors hold."""
+    whole, states = states_of(tensors)
     network.load_state_dict(whole, strict=True)
-    if not own:
-        return None
-    verifier = Verifier()
-    verifier.load_state_dict(own, strict=True)
-    return for_inference(verifier)
+    verifiers = {}
+    for name, state in states.items():
+        verifier = Verifier()
+        verifier.load_state_dict(state, strict=True)
+        verifiers[name] = for_inference(verifier)
+    return verifiers
 
 
 def _check_config(config: Mapping[str, Any]) -> None:
     """Raise KeyError or ValueError where something is missing or no number."""
-    for name in DEFAULT_THRESHOLDS.keys() - {"weight_look", "tip_peak", "tip_link", "tip_bias"}:
+    for name in DEFAULT_THRESHOLDS.keys() - LATER_THRESHOLDS:
         float(config["thresholds"][name])
     for name in ("working_um_per_px", "count_cv"):
         float(config[name])
