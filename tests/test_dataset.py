@@ -1,5 +1,6 @@
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -157,15 +158,30 @@ def test_a_folder_without_truth_is_named(tmp_path) -> None:
         read_annotated(tmp_path)
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_a_photo_turned_about_carries_its_hairs_along(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+class Chosen:
+    """Draws what it is told to, in that order."""
+
+    def __init__(self, *numbers: int) -> None:
+        self._numbers = list(numbers)
+
+    def integers(self, below: int) -> int:
+        return self._numbers.pop(0)
+
+
+@pytest.mark.parametrize("mirrored", [0, 1])
+@pytest.mark.parametrize("quarters", range(4))
+def test_a_photo_turned_about_carries_its_truth_along(
+    quarters: int, mirrored: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("trichoscan.learn.dataset.augment_pixels", lambda pixels, rng: pixels)
     photo = dotted_photo(5.5, seams=True)
-    turned = turned_about(photo, np.random.default_rng(seed))
-    assert sorted(turned.pixels.shape) == sorted(photo.pixels.shape)
+    photo = replace(photo, known_mask=photo.pixels[..., 0] > 128)
+    turned = turned_about(photo, Chosen(quarters, mirrored))
     height, width = turned.pixels.shape[:2]
+    assert (width > height) == (quarters % 2 == 0)
     assert turned.seams_px == (width / 2, height / 2)
     assert len(turned.hairs) == len(photo.hairs)
     for hair in turned.hairs:
         x, y = np.round(hair.path[0]).astype(int)
         assert turned.pixels[y, x].min() > 200
+        assert turned.known_mask[y, x]

@@ -46,11 +46,12 @@ def test_the_same_photo_gives_the_same_bytes_with_one_thread_or_more(
             seen = segment(phantom_photo_, everywhere(phantom_photo_), weights, "cpu")
             roots, tips = seen.roots, seen.tips
             parts = (roots.at, roots.angle, roots.reach, roots.score, roots.second_look)
-            parts += (tips.at, tips.score, seen.shaft)
+            parts += (tips.at, tips.angle, tips.score, tips.second_look, seen.shaft)
             answers.append(b"".join(part.tobytes() for part in parts))
     finally:
         torch.set_num_threads(threads)
     assert len(set(answers)) == 1
+    assert roots.second_look.all() and tips.second_look.all(), "each was looked at again"
 
 
 def test_tiles_leave_no_seam(

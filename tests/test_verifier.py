@@ -144,7 +144,7 @@ def test_the_verifier_learns_what_the_maps_do_not_tell(monkeypatch: pytest.Monke
     monkeypatch.setattr("trichoscan.learn.second_look.WARM_UP_STEPS", 5)
     lines: list[str] = []
     options = {"epochs": 4, "learning_rate": 3e-3, "seed": 1, "device": "cpu", "log": lines.append}
-    verifier = train_verifier([see(number) for number in range(90)], **options)
+    verifier = train_verifier("verifier", [see(number) for number in range(90)], **options)
     assert verifier is not None
     assert len(lines) == 5
     for number in (300, 301):
@@ -168,4 +168,4 @@ def test_one_batch_or_two_look_alike(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_nothing_seen_makes_no_verifier() -> None:
     options = {"epochs": 3, "learning_rate": 3e-3, "seed": 1, "device": "cpu", "log": print}
-    assert train_verifier([], **options) is None
+    assert train_verifier("verifier", [], **options) is None

@@ -32,7 +32,6 @@ PHOTO_FLAGS: dict[str, str] = {
 HAIR_FLAGS: dict[str, str] = {
     "cut_by_edge": "the shaft leaves the photo or its usable area: the length is a lower bound",
     "root_not_visible": "the shaft enters from the edge: not counted",
-    "root_from_tip": "no root of its own was seen: it was inferred from the tip, by way of the shaft",
     "tip_not_seen": "the path ends where the shaft is lost, or may be another's: the length is uncertain",
     "overlapped": "another hair comes within 55 um, hides the shaft's edges, or may be part of it",
     "too_short": "too short between root and tip for a width profile",

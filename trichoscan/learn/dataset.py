@@ -197,9 +197,13 @@ def _without_ends(paths: Sequence[NDArray[np.float64]]) -> list[LabelledHair]:
 
 
 def turned_about(photo: AnnotatedPhoto, rng: np.random.Generator) -> AnnotatedPhoto:
-    """The whole photo turned by quarters, mirrored half of the time, in another light.
+    """Turn a whole photo by quarters, mirror it half of the time, and change its light.
 
-    Its mask of where hairs are known is turned with it, and so are seams, which cut it in halves.
+    Parameters
+    ----------
+    photo : AnnotatedPhoto
+        Its mask of where hairs are known is turned with it, and so are seams, which cut it in halves.
+    rng : numpy.random.Generator
     """
     quarters, mirrored = int(rng.integers(4)), bool(rng.integers(2))
 

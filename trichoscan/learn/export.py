@@ -171,6 +171,7 @@ diagnose.
 {data}
 
 {steps} steps of {batch} crops of {crop_px} px at {working_um_per_px} um per px, seed {seed}{before}.
+{verifiers}
 
 ## Split
 By the sha256 of the photo's name, and no exposure under two names on two sides. {train} for training,
@@ -195,6 +196,9 @@ in {share:.0f} % of the crops.
 The photos derive from the public FDU_HairFollicleDataset (Gu & Zhang, VPDet, IET Image Processing 2024,
 doi 10.1049/ipr2.13162; Huashan Hospital). The copy used states no licence; no photo of it is part of
 this folder."""
+VERIFIERS_DATA = """
+Verifiers of roots and of tips: {verifier_epochs} times over what the network finds on the same photos, these
+turned about, and {verifier_phantoms} phantoms."""
 REAL_LIMITS = """Real hair in training was clipped and dark, of one clinic and one camera. Long, light
 and thin hair was learned from phantoms mostly."""
 
@@ -209,6 +213,7 @@ def _card(stored: dict[str, Any]) -> str:
         **counts,
         before=f"; begun from the weights in {start_from}" if (start_from := training["start_from"]) else "",
         name=stored["name"],
+        verifiers=VERIFIERS_DATA.format(**training) if training["verifier_epochs"] else "",
         working_um_per_px=stored["working_um_per_px"],
         data=REAL_DATA.format(train=counts["train"], share=100 * training["phantom_share"])
         if real

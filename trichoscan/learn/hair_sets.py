@@ -11,8 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from trichoscan.learn.labels import point_along
-from trichoscan.learn.pairing import EDGE_PX, START_UM, near_edge, near_seam
+from trichoscan.learn.pairing import EDGE_PX, START_UM, near_edge, near_seam, starts
 from trichoscan.measure.units import group_units
 from trichoscan.records import Hair, TrichoscanError
 
@@ -137,7 +136,7 @@ def read_truth(file: Path, *, seams: bool, direction: Direction) -> Truth:
         diameter_um = np.array(
             [mark.get("shown_diameter_um") or mark.get("diameter_um") or np.nan for mark in marks], float
         )
-        ends_px = chords if direction == "chord" else _starts(chords[:, 0], paths, um_per_px)
+        ends_px = chords if direction == "chord" else starts(paths, START_UM / um_per_px)
         units = _true_units(marks, chords, kinds == "abnormal", um_per_px)
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise TrichoscanError(
@@ -151,14 +150,6 @@ def read_truth(file: Path, *, seams: bool, direction: Direction) -> Truth:
     unknown = np.full(len(marks), np.nan)
     hairs = HairSet(paths, ends_px, units, diameter_um, unknown, unknown, kinds == "undersize", ignored)
     return Truth(size_px, um_per_px, hairs)
-
-
-def _starts(
-    roots_px: NDArray[np.float64], paths_px: tuple[NDArray[np.float64], ...], um_per_px: float
-) -> NDArray[np.float64]:
-    """(K, 2, 2) root of each hair and the point 0.4 mm along its path."""
-    far = [point_along(path, START_UM / um_per_px) for path in paths_px]
-    return np.stack([roots_px, np.array(far, float).reshape(-1, 2)], 1)
 
 
 def _true_units(
@@ -216,7 +207,7 @@ def read_found(
         ignored |= near_seam(chords, (truth.size_px[0] / 2, truth.size_px[1] / 2))
     return HairSet(
         paths,
-        chords if direction == "chord" else _starts(chords[:, 0], paths, truth.um_per_px),
+        chords if direction == "chord" else starts(paths, START_UM / truth.um_per_px),
         np.asarray(table["unit_id"], np.int64),
         pd.to_numeric(table["diameter_um"], errors="coerce").to_numpy(float),
         pd.to_numeric(table["confidence"], errors="coerce").to_numpy(float),

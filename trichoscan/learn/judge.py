@@ -9,14 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trichoscan.learn.dataset import AnnotatedPhoto
-from trichoscan.learn.labels import point_along
 from trichoscan.learn.pairing import (
-    ROOT_WITHIN_UM,
     START_UM,
     adding_hairs,
     near_edge,
     near_seam,
     pair_hairs,
+    starts,
     tips_right,
 )
 from trichoscan.records import Peaks
@@ -34,10 +33,9 @@ class Judged:
     Attributes
     ----------
     right : (K,) bool
-        Whether each, taken in the order of what the verifier says, then of the height of their peaks, and
-        last those inferred from a tip, adds one to the hairs that can be paired with true ones: of two that
-        are one hair only the better is right. Where the truth knows courses, directions are those of the
-        first 0.4 mm, else those of the chords.
+        Whether each, taken in the order of what the verifier says, then of the height of their peaks, adds
+        one to the hairs that can be paired with true ones: of two that are one hair only the better is right.
+        Where the truth knows courses, directions are those of the first 0.4 mm, else those of the chords.
     ignored : (K,) bool
         Where the annotation says nothing.
     true_count : int
@@ -63,21 +61,21 @@ def judge(candidates: Candidates, truth: AnnotatedPhoto, px_per_cell: float) -> 
     px_per_cell : float
         Of the segmentation that the candidates come from.
     """
-    paths = [to_px(path, px_per_cell) for path in candidates.paths]
     hairs = [hair for hair in truth.hairs if hair.root_visible]
-    found, true = (_starts(courses, truth) for courses in (paths, [hair.path for hair in hairs]))
-    order = np.lexsort((-candidates.roots.score, -candidates.roots.second_look, candidates.from_tip))
+    paths, courses = [to_px(path, px_per_cell) for path in candidates.paths], [hair.path for hair in hairs]
+    found, true = (starts(some, _reach_px(truth)) for some in (paths, courses))
+    order = np.lexsort((-candidates.roots.score, -candidates.roots.second_look))
     right = np.zeros(len(found), bool)
     right[order] = adding_hairs(found[order], true, truth.um_per_px)
     chosen = np.flatnonzero(right)
     pairs = pair_hairs(found[chosen], true, truth.um_per_px)
     chosen = chosen[pairs.found]
-    ignored, true_ignored = _unjudged(found, truth), _unjudged(true, truth)
+    ends, true_ends = _ends(paths), _ends(courses)
+    ignored, true_ignored = _unjudged(ends, truth), _unjudged(true_ends, truth)
     ignored[chosen] = true_ignored[pairs.true]
     tip_known, tip_right = np.zeros(len(found), bool), np.zeros(len(found), bool)
     tip_known[chosen] = np.array([hair.tip_visible for hair in hairs], bool)[pairs.true] & ~ignored[chosen]
-    ends = (_tips(paths)[chosen], _tips([hair.path for hair in hairs])[pairs.true])
-    tip_right[chosen] = tips_right(*ends, truth.um_per_px)
+    tip_right[chosen] = tips_right(ends[chosen, 1], true_ends[pairs.true, 1], truth.um_per_px)
     return Judged(right, ignored, int((~true_ignored).sum()), tip_known, tip_right)
 
 
@@ -102,27 +100,26 @@ def judge_tips(
     courses = [hair.path for hair in truth.hairs if hair.tip_visible]
     ways = np.stack([np.cos(tips.angle), np.sin(tips.angle)], -1)
     at = to_px(tips.at, px_per_cell)
-    back = at - REACH_UNIT_CELLS * px_per_cell * ways
-    found, true = np.stack([at, back], 1), _starts([path[::-1] for path in courses], truth)
-    um_per_px = truth.um_per_px * ROOT_WITHIN_UM / TIP_WITHIN_UM
-    right = adding_hairs(found, true, um_per_px)
+    begins = at - REACH_UNIT_CELLS * px_per_cell * ways
+    back = np.stack([at, begins], 1)
+    true_back = starts([course[::-1] for course in courses], _reach_px(truth))
+    right = adding_hairs(back, true_back, truth.um_per_px, TIP_WITHIN_UM)
     chosen = np.flatnonzero(right)
-    pairs = pair_hairs(found[chosen], true, um_per_px)
-    ignored, true_ignored = (_unjudged(ends, truth) for ends in (found[:, ::-1], _starts(courses, truth)))
-    ignored[chosen[pairs.found]] = true_ignored[pairs.true]
+    pairs = pair_hairs(back[chosen], true_back, truth.um_per_px, TIP_WITHIN_UM)
+    ignored = _unjudged(back[:, ::-1], truth)
+    ignored[chosen[pairs.found]] = _unjudged(_ends(courses), truth)[pairs.true]
     return right, ignored
 
 
-def _starts(paths: Sequence[NDArray[np.float64]], truth: AnnotatedPhoto) -> NDArray[np.float64]:
-    """(K, 2, 2) root, and the end of what says the direction: `START_UM`, or all where truth is straight."""
+def _reach_px(truth: AnnotatedPhoto) -> float:
+    """How much of a path tells its direction: all of it where the truth is root and tip alone."""
     curved = any(len(hair.path) > 2 for hair in truth.hairs)
-    reach_px = START_UM / truth.um_per_px if curved else np.inf
-    return np.array([[path[0], point_along(path, reach_px)] for path in paths], float).reshape(-1, 2, 2)
+    return START_UM / truth.um_per_px if curved else float("inf")
 
 
-def _tips(paths: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """(K, 2) last point of each."""
-    return np.array([path[-1] for path in paths], float).reshape(-1, 2)
+def _ends(paths: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """(K, 2, 2) root and tip of each path."""
+    return np.array([[path[0], path[-1]] for path in paths], float).reshape(-1, 2, 2)
 
 
 def _unjudged(hairs: NDArray[np.float64], truth: AnnotatedPhoto) -> NDArray[np.bool_]:

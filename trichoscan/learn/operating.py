@@ -23,7 +23,7 @@ from trichoscan.segment.weights import Weights
 
 F1_TO_SPARE = 0.015
 """F1 is flat about its best, and 24 photos tell it to about .01; so much is given for an unbiased count."""
-AGAINST = {"field", "from_tip"}
+AGAINST = {"field"}
 """Features that speak against a hair; the others speak for it, and a fit may not turn them round."""
 
 

@@ -6,11 +6,14 @@ of the true one; hairs are paired one to one so that the most are found and they
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
+
+from trichoscan.learn.labels import point_along
 
 ROOT_WITHIN_UM = 140.0
 """Less than half of the distance between follicular units, about twice a hair's width."""
@@ -45,20 +48,33 @@ class Pairs:
     angle_error_deg: NDArray[np.float64]
 
 
-def pair_hairs(found_px: NDArray[np.float64], true_px: NDArray[np.float64], um_per_px: float) -> Pairs:
+def starts(paths_px: Sequence[NDArray[np.float64]], reach_px: float) -> NDArray[np.float64]:
+    """(K, 2, 2) root of each path, (N, 2), and the point `reach_px` along it, its end where it is shorter."""
+    ends = [[path[0], point_along(path, reach_px)] for path in paths_px]
+    return np.array(ends, float).reshape(-1, 2, 2)
+
+
+def pair_hairs(
+    found_px: NDArray[np.float64],
+    true_px: NDArray[np.float64],
+    um_per_px: float,
+    within_um: float = ROOT_WITHIN_UM,
+) -> Pairs:
     """Pair hairs one to one.
 
     Parameters
     ----------
     found_px, true_px : (K, 2, 2) float64
-        Root and tip of each hair.
+        Root of each hair, and the end of the stretch that tells its direction.
     um_per_px : float
+    within_um : float
+        How far the root of a match may lie away.
 
     Returns
     -------
     Pairs
     """
-    distance_um, angle_deg, fits = _differences(found_px, true_px, um_per_px)
+    distance_um, angle_deg, fits = _differences(found_px, true_px, um_per_px, within_um)
     rows, columns = linear_sum_assignment(np.where(fits, distance_um + UM_PER_DEG * angle_deg, NEVER))
     good = fits[rows, columns]
     rows, columns = rows[good], columns[good]
@@ -73,14 +89,17 @@ def tips_right(
 
 
 def adding_hairs(
-    found_px: NDArray[np.float64], true_px: NDArray[np.float64], um_per_px: float
+    found_px: NDArray[np.float64],
+    true_px: NDArray[np.float64],
+    um_per_px: float,
+    within_um: float = ROOT_WITHIN_UM,
 ) -> NDArray[np.bool_]:
     """(K,) whether each found hair, taken in their order, adds one to those that can be paired.
 
     Sets of found hairs that can be paired one to one are the independent sets of a transversal matroid, so
     the set of most weight, with weights falling in that order, is the one chosen hair after hair.
     """
-    _, _, fits = _differences(found_px, true_px, um_per_px)
+    _, _, fits = _differences(found_px, true_px, um_per_px, within_um)
     weight = fits * (len(found_px) - np.arange(len(found_px)))[:, None]
     rows, columns = linear_sum_assignment(weight, maximize=True)
     adding = np.zeros(len(found_px), bool)
@@ -89,7 +108,7 @@ def adding_hairs(
 
 
 def _differences(
-    found_px: NDArray[np.float64], true_px: NDArray[np.float64], um_per_px: float
+    found_px: NDArray[np.float64], true_px: NDArray[np.float64], um_per_px: float, within_um: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
     """(K, L) distance of roots, um, angle between directions, deg, and whether both are small enough."""
     apart = found_px[:, None, 0] - true_px[None, :, 0]
@@ -97,7 +116,7 @@ def _differences(
     ways = [side[:, 1] - side[:, 0] for side in (found_px, true_px)]
     units = [way / np.maximum(np.hypot(*way.T), 1e-9)[:, None] for way in ways]
     angle_deg = np.degrees(np.arccos(np.clip(units[0] @ units[1].T, -1, 1)))
-    return distance_um, angle_deg, (distance_um <= ROOT_WITHIN_UM) & (angle_deg <= ANGLE_WITHIN_DEG)
+    return distance_um, angle_deg, (distance_um <= within_um) & (angle_deg <= ANGLE_WITHIN_DEG)
 
 
 def near_edge(root_px: NDArray[np.float64], size_px: tuple[int, int], margin_px: float) -> NDArray[np.bool_]:

@@ -32,7 +32,7 @@ LEARNING_RATE = 2e-4
 PHANTOM_SHARE = 0.4
 """Phantoms keep alive what the clinic's own photos do not show: light, long and thin hair."""
 VERIFIER_EPOCHS, VERIFIER_PHANTOMS = 2, 60
-"""The verifier goes on from the shipped one, on the same photos."""
+"""The verifiers go on from the shipped ones, on the same photos."""
 FEWEST_HAIRS = 200
 """Hairs on the validation photos that it takes to choose operating points anew."""
 

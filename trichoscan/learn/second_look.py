@@ -58,25 +58,27 @@ class SeenPhoto:
 
 
 def see(annotated: AnnotatedPhoto, weights: Weights, device: str) -> dict[str, SeenPhoto]:
-    """Find the possible roots and tips of a photo and judge each: what each of `VERIFIERS` learns from."""
+    """Find the possible roots and tips of a photo and judge each: what each of `VERIFIERS` learns from.
+
+    About 7 MB of a photo of 1.3 MP are kept, which both share.
+    """
     trial, segmentation, mask = try_photo(annotated, weights, device)
     pixels = resampled(annotated.pixels, CELL_PX / segmentation.px_per_cell)
     roots, tips = segmentation.roots, segmentation.tips
     of_root, of_tip = (
         np.flatnonzero(usable(peaks.at, mask, segmentation.px_per_cell)) for peaks in (roots, tips)
     )
-    known = ~trial.judged.ignored[: len(of_root)]
+    known = ~trial.judged.ignored
     right, ignored = judge_tips(tips.take(of_tip), annotated, segmentation.px_per_cell)
     back = replace(segmentation, roots=looking_back(tips), tips=looking_back(roots))
     return {
-        "verifier": SeenPhoto(
-            pixels, segmentation, of_root[known], trial.judged.right[: len(of_root)][known]
-        ),
+        "verifier": SeenPhoto(pixels, segmentation, of_root[known], trial.judged.right[known]),
         "tip_verifier": SeenPhoto(pixels, back, of_tip[~ignored], right[~ignored]),
     }
 
 
 def train_verifier(
+    name: str,
     seen: Sequence[SeenPhoto],
     *,
     epochs: int,
@@ -90,6 +92,8 @@ def train_verifier(
 
     Parameters
     ----------
+    name : str
+        One of `VERIFIERS`, for the log.
     seen : sequence of SeenPhoto
         As the finished network finds them.
     epochs : int
@@ -112,7 +116,7 @@ def train_verifier(
     if not steps:
         return None
     roots, right = sum(len(photo.which) for photo in seen), sum(int(photo.right.sum()) for photo in seen)
-    log(f"verifier: {roots} possible hairs on {len(seen)} photos, {right} right")
+    log(f"{name}: {roots} possible ends of hairs on {len(seen)} photos, {right} right")
     torch.manual_seed(seed)
     verifier = Verifier().to(device)
     if start is not None:
@@ -134,7 +138,7 @@ def train_verifier(
             optimizer.step()
             schedule.step()
             losses.append(loss.item())
-        log(f"verifier: epoch {epoch + 1}/{epochs}  loss {np.mean(losses):.4f}")
+        log(f"{name}: epoch {epoch + 1}/{epochs}  loss {np.mean(losses):.4f}")
     return verifier.eval()
 
 

@@ -39,7 +39,7 @@ CHECKPOINT_STEPS = 100
 VERIFIER_SEED = 1_000_003
 """Sets the phantoms of the verifiers apart from those of the network."""
 VERIFIER_PHANTOM_PX = 512
-"""About the side of these phantoms at the working scale: larger than a crop, so that fewer hairs are cut."""
+"""As if crops were so large, a third more than usual: fewer hairs of these phantoms are cut."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,8 +109,8 @@ def _train_verifiers(
         start = torch.load(config.start_from, map_location=device, weights_only=True)
     verifiers = {}
     for name in VERIFIERS:
-        log(f"{name} of {len(seen)} photos")
         learned = train_verifier(
+            name,
             [photo[name] for photo in seen],
             epochs=config.verifier_epochs,
             learning_rate=config.learning_rate,

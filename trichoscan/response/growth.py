@@ -37,7 +37,7 @@ Ints = NDArray[np.int64]
 LONGEST_DAYS = 7.0
 """Visits at most so far apart are a phototrichogram: hair was clipped, and photographed twice."""
 FEWEST_HAIRS = 10
-UNKNOWN = frozenset(("root_not_visible", "root_from_tip"))
+UNKNOWN = frozenset(("root_not_visible",))
 END_RIGHT = (3.0, 2.0)
 """Beta prior of the share of ends without a tip that are right: our guess, worth five hairs."""
 LEAST_WRONG = 0.01

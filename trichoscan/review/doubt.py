@@ -18,14 +18,7 @@ SURE = 0.9
 """Hairs less likely than this are worth a look."""
 LEAST_LIKELY = 0.2
 """Candidates left out that are shown: below, five of six are nothing."""
-DOUBTFUL_HAIR_FLAGS = (
-    "overlapped",
-    "root_from_tip",
-    "tip_not_seen",
-    "blurred",
-    "uncertain",
-    "root_not_visible",
-)
+DOUBTFUL_HAIR_FLAGS = ("overlapped", "tip_not_seen", "blurred", "uncertain", "root_not_visible")
 
 
 @dataclass(frozen=True)

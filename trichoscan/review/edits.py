@@ -23,16 +23,7 @@ SHORTEST_PX = 3.0
 """Of a hair that is drawn: less is a slip of the mouse."""
 MOST_POINTS = 500
 MEASURED = frozenset(
-    {
-        "too_short",
-        "blurred",
-        "saturated",
-        "overlapped",
-        "no_diameter",
-        "uncertain",
-        "tip_not_seen",
-        "root_from_tip",
-    }
+    {"too_short", "blurred", "saturated", "overlapped", "no_diameter", "uncertain", "tip_not_seen"}
 )
 """Flags that measuring sets anew, or that a person has settled."""
 

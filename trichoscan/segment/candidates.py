@@ -1,21 +1,19 @@
 """Possible hairs of a photo, with what speaks for and against each.
 
 Roots and tips are peaks. From each root the shaft is followed through the map of its own
-orientation, so that a crossing hair does not lead astray; then tips are given to roots. A tip that is left
-over may be that of a hair whose root is not seen.
+orientation, so that a crossing hair does not lead astray; then tips are given to roots.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trichoscan.records import Peaks, Segmentation
-from trichoscan.segment.from_tips import beside, shared_roots, ways_back
-from trichoscan.segment.link import TIP_GAP_CELLS, Links, assign_tips, possible_links
+from trichoscan.segment.link import TIP_GAP_CELLS, assign_tips, possible_links
 from trichoscan.segment.march import ShaftMap, march
 from trichoscan.segment.peaks import against_field, log_odds
 
@@ -30,7 +28,7 @@ BORDER_CELLS = 6.0
 BACKWARDS_CELLS, BACKWARDS_COSINE = 12.0, -0.8
 """A hair that begins this near another's tip and runs back along it is that hair, read backwards."""
 
-FEATURES = ("root", "tip", "shaft", "field", "beyond", "look", "from_tip", "tip_look")
+FEATURES = ("root", "tip", "shaft", "field", "beyond", "look")
 TIP_FEATURES = ("peak", "link", "look")
 DEFAULT_THRESHOLDS = {
     "root": 0.06,
@@ -43,8 +41,6 @@ DEFAULT_THRESHOLDS = {
     "weight_field": -1.0,
     "weight_beyond": 0.3,
     "weight_look": 0.0,
-    "weight_from_tip": -1.0,
-    "weight_tip_look": 0.6,
     "weight_bias": 0.5,
     "tip_peak": 0.3,
     "tip_link": -0.3,
@@ -62,31 +58,26 @@ class Candidates:
     Attributes
     ----------
     roots : Peaks
-        K roots; those inferred from a tip, which come last, have the score 0.
+        K roots.
     paths : tuple of (N, 2) float64
         Cells, root first.
     tip_seen : (K,) bool
         Whether a tip was found; else the path ends where its evidence does.
-    from_tip : (K,) bool
-        Whether the root was not seen, but inferred from the tip.
     spare_tips : Peaks
-        Tips that belong to no root that was seen.
-    features : (K, 8) float64
+        Tips that belong to no root.
+    features : (K, 6) float64
         Log odds of the root peak; height of the tip peak, 0 without one; mean evidence of the shaft
         along the path; angle, rad, against the neighbours' mean direction, times how much they
         agree with each other (0-1); 1 where the shaft leads out of what is usable before a tip is seen,
-        so that the missing tip says nothing, else 0; log odds by the verifier of roots; 1 where the root was
-        inferred from the tip, else 0, and, only there, log odds by the verifier of tips. What is about the
-        root is 0 where none was seen.
+        so that the missing tip says nothing, else 0; log odds by the verifier.
     tip_features : (K, 3) float64
-        Log odds of the tip peak, the cost of its link to the root, 0 where that was inferred, and log odds by
-        the verifier; NaN without a tip.
+        Log odds of the tip peak, the cost of its link to the root, and log odds by the verifier of tips; NaN
+        without a tip.
     """
 
     roots: Peaks
     paths: tuple[NDArray[np.float64], ...]
     tip_seen: NDArray[np.bool_]
-    from_tip: NDArray[np.bool_]
     spare_tips: Peaks
     features: NDArray[np.float64]
     tip_features: NDArray[np.float64]
@@ -136,91 +127,23 @@ def find_candidates(segmentation: Segmentation, usable_mask: NDArray[np.bool_]) 
     )
     shafts = ShaftMap(segmentation.shaft)
     followed = march(shafts, roots.at, roots.angle, limits["shaft"], LONGEST_CELLS)
-    links = possible_links(roots, followed, tips)
-    tip_of, link_cost = assign_tips(roots, tips, links)
-    paths = [_to_tip(roots, k, followed, None if j < 0 else tips.at[j]) for k, j in enumerate(tip_of)]
-    spare = np.setdiff1d(np.arange(len(tips)), tip_of)
-    if tips.second_look.any():
-        back = _from_tips(roots, followed, tips, spare, links, shafts, limits["shaft"])
-        begins = np.array([path[0] for path in back]).reshape(-1, 2)
-        inside = usable(begins, usable_mask, segmentation.px_per_cell)
-        paths += [back[i] for i in np.flatnonzero(inside)]
-        tip_of = np.concatenate([tip_of, spare[inside]])
-        link_cost = np.concatenate([link_cost, np.zeros(inside.sum())])
-    starts = _starts(roots, paths)
-    cut = np.array(leads_out(paths, usable_mask, segmentation.px_per_cell), bool)
-    return Candidates(
-        roots=starts,
-        paths=tuple(paths),
-        tip_seen=tip_of >= 0,
-        from_tip=np.arange(len(paths)) >= len(roots),
-        spare_tips=tips.take(spare),
-        features=_features(starts, paths, tip_of, tips, shafts, cut),
-        tip_features=_tip_features(tip_of, tips, link_cost),
+    tip_of, link_cost = assign_tips(roots, tips, possible_links(roots, followed, tips))
+    paths = tuple(
+        _ended(roots.at[k], roots.angle[k], roots.reach[k], followed[k], None if j < 0 else tips.at[j])
+        for k, j in enumerate(tip_of)
     )
-
-
-def _from_tips(
-    roots: Peaks,
-    followed: Sequence[NDArray[np.float64]],
-    tips: Peaks,
-    which: NDArray[np.int64],
-    links: Links,
-    shafts: ShaftMap,
-    least: float,
-) -> list[NDArray[np.float64]]:
-    """Path to each of some tips, from a root that it may share, else from where its shaft begins."""
-    paths = ways_back(tips.take(which), shafts, least, LONGEST_CELLS)
-    for i, link in enumerate(shared_roots(which, links)):
-        if link >= 0:
-            k = int(links.root[link])
-            paths[i] = beside(_to_tip(roots, k, followed, tips.at[which[i]]), float(roots.angle[k]))
-    return paths
-
-
-def _starts(roots: Peaks, paths: Sequence[NDArray[np.float64]]) -> Peaks:
-    """Roots of all paths: those seen, then those of the paths beyond."""
-    chords = np.array([path[-1] - path[0] for path in paths[len(roots) :]]).reshape(-1, 2)
-    at = np.array([path[0] for path in paths[len(roots) :]]).reshape(-1, 2)
-    angle, unseen = np.arctan2(chords[:, 1], chords[:, 0]), np.zeros(len(chords))
-    more = (at, angle, unseen, np.hypot(*chords.T), unseen)
-    columns = (getattr(roots, column.name) for column in fields(Peaks))
-    return Peaks(*(np.concatenate(pair) for pair in zip(columns, more, strict=True)))
-
-
-def _features(
-    starts: Peaks,
-    paths: Sequence[NDArray[np.float64]],
-    tip_of: NDArray[np.int64],
-    tips: Peaks,
-    shafts: ShaftMap,
-    cut: NDArray[np.bool_],
-) -> NDArray[np.float64]:
-    """(K, 8) see `Candidates`."""
-    seen = starts.score > 0
-    features = np.zeros((len(paths), len(FEATURES)))
-    features[:, 0] = np.where(seen, log_odds(starts.score), 0.0)
-    features[:, 1] = _of_tips(tips.score, tip_of, 0.0)
+    features = np.empty((len(roots), len(FEATURES)))
+    features[:, 0] = log_odds(roots.score)
+    features[:, 1] = [0.0 if j < 0 else tips.score[j] for j in tip_of]
     features[:, 2] = [_support(shafts, path) for path in paths]
-    features[:, 3] = against_field(starts)
-    features[:, 4] = cut & (tip_of < 0)
-    features[:, 5] = starts.second_look
-    features[:, 6] = ~seen
-    features[:, 7] = np.where(seen, 0.0, _of_tips(tips.second_look, tip_of, 0.0))
-    return features
-
-
-def _tip_features(
-    tip_of: NDArray[np.int64], tips: Peaks, link_cost: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """(K, 3) see `Candidates`."""
-    peak = _of_tips(log_odds(tips.score), tip_of, np.nan)
-    return np.stack([peak, link_cost, _of_tips(tips.second_look, tip_of, np.nan)], -1)
-
-
-def _of_tips(values: NDArray[np.float64], tip_of: NDArray[np.int64], without: float) -> NDArray[np.float64]:
-    """(K,) what `values` says of the tip of each, `without` where it has none."""
-    return np.append(values, without)[tip_of]
+    features[:, 3] = against_field(roots)
+    cut = leads_out(paths, usable_mask, segmentation.px_per_cell)
+    features[:, 4] = np.array(cut, bool) & (tip_of < 0)
+    features[:, 5] = roots.second_look
+    spare = np.setdiff1d(np.arange(len(tips)), tip_of)
+    look = np.append(tips.second_look, np.nan)[tip_of]
+    tip_features = np.stack([log_odds(features[:, 1]), link_cost, look], -1)
+    return Candidates(roots, paths, tip_of >= 0, tips.take(spare), features, tip_features)
 
 
 def to_px(cells: NDArray[np.float64], px_per_cell: float) -> NDArray[np.float64]:
@@ -256,15 +179,18 @@ def respaced(path: NDArray[np.float64], spacing: float) -> NDArray[np.float64]:
     return np.stack([np.interp(at, along, path[:, 0]), np.interp(at, along, path[:, 1])], -1)
 
 
-def _to_tip(
-    roots: Peaks, k: int, courses: Sequence[NDArray[np.float64]], tip: NDArray[np.float64] | None
+def _ended(
+    root: NDArray[np.float64],
+    angle: float,
+    reach: float,
+    followed: NDArray[np.float64],
+    tip: NDArray[np.float64] | None,
 ) -> NDArray[np.float64]:
-    """The path from root `k` to its tip, if it has one: along the followed shaft as far as that goes."""
-    root, angle, followed = roots.at[k], roots.angle[k], courses[k]
+    """The path from root to tip: along the followed shaft as far as that goes."""
     if tip is None:
         if len(followed) > 2:
             return followed
-        return np.stack([root, root + roots.reach[k] * np.array([np.cos(angle), np.sin(angle)])])
+        return np.stack([root, root + reach * np.array([np.cos(angle), np.sin(angle)])])
     ahead = np.hypot(*(followed - tip).T)
     nearest = int(ahead.argmin())
     if ahead[nearest] > TIP_GAP_CELLS:

@@ -33,8 +33,8 @@ NO_TIP_COST = 5.0
 SURE_SHARE = 0.5
 """How much of the log odds of a root and a tip speaks for joining them.
 
-With this and the cost above F1 of the validation photos at an unbiased count was .912; with costs of 3 and no
-such share .906 (docs/accuracy.md).
+With this and the cost above F1 at an unbiased count was .910 on the validation photos; with a cost of 3 and
+no such share .908 (docs/accuracy.md).
 """
 
 
@@ -48,7 +48,7 @@ class Links:
 
 
 def possible_links(roots: Peaks, followed: Sequence[NDArray[np.float64]], tips: Peaks) -> Links:
-    """Every tip that each root may have.
+    """Find every tip that each root may have.
 
     Parameters
     ----------
@@ -57,6 +57,10 @@ def possible_links(roots: Peaks, followed: Sequence[NDArray[np.float64]], tips: 
     followed : sequence of (N, 2) float64
         The shaft as followed from each root, cells.
     tips : Peaks
+
+    Returns
+    -------
+    Links
     """
     found = [_links(k, roots, followed[k], tips) for k in range(len(roots))] if len(tips) else []
     links = np.concatenate([np.empty((0, 3)), *found])
@@ -68,10 +72,11 @@ def assign_tips(roots: Peaks, tips: Peaks, links: Links) -> tuple[NDArray[np.int
 
     Parameters
     ----------
-    roots, tips : Peaks
-        K roots; tips.
+    roots : Peaks
+        K roots.
+    tips : Peaks
     links : Links
-        Between them.
+        See `possible_links`.
 
     Returns
     -------

@@ -70,7 +70,6 @@ def trace_all(
         flags = {
             "cut_by_edge": cut[i] and not seen,
             "tip_not_seen": not cut[i] and not seen,
-            "root_from_tip": bool(candidates.from_tip[k]),
             "overlapped": overlapped[i],
             "uncertain": confidence[k] < 0.5,
         }
@@ -81,11 +80,7 @@ def trace_all(
         hairs.append(_hair(path, score, flags, px_per_cell))
     doubtful = []
     for k, path in zip(considered[len(kept) :], laid[len(kept) :], strict=True):
-        flags = {
-            "tip_not_seen": not bool(candidates.tip_seen[k]),
-            "root_from_tip": bool(candidates.from_tip[k]),
-            "uncertain": confidence[k] < 0.5,
-        }
+        flags = {"tip_not_seen": not bool(candidates.tip_seen[k]), "uncertain": confidence[k] < 0.5}
         doubtful.append(_hair(path, confidence[k], flags, px_per_cell))
     return _sorted(hairs), _sorted(doubtful)
 

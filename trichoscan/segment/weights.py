@@ -19,12 +19,7 @@ from trichoscan.segment.candidates import DEFAULT_THRESHOLDS
 from trichoscan.segment.network import HairNet, for_inference
 from trichoscan.segment.verifier import Verifier
 
-LATER_THRESHOLDS = {
-    "weight_look",
-    "weight_from_tip",
-    "weight_tip_look",
-    *(name for name in DEFAULT_THRESHOLDS if name.startswith("tip_")),
-}
+LATER_THRESHOLDS = {"weight_look", "tip_peak", "tip_link", "tip_look", "tip_bias"}
 """Operating points that older weights do not store."""
 DEFAULT_WEIGHTS = "follicle-v5"
 VERIFIERS = ("verifier", "tip_verifier")
@@ -157,8 +152,9 @@ def _load_networks(tensors: Mapping[str, torch.Tensor], network: HairNet) -> dic
 
 def _check_config(config: Mapping[str, Any]) -> None:
     """Raise KeyError or ValueError where something is missing or no number."""
-    for name in DEFAULT_THRESHOLDS.keys() - LATER_THRESHOLDS:
-        float(config["thresholds"][name])
+    stored = {name: DEFAULT_THRESHOLDS[name] for name in LATER_THRESHOLDS} | config["thresholds"]
+    for name in DEFAULT_THRESHOLDS:
+        float(stored[name])
     for name in ("working_um_per_px", "count_cv"):
         float(config[name])
     for name in ("name", "sha256"):
