@@ -36,6 +36,8 @@ FEWEST = 20
 """Fewer hairs say nothing of their kind."""
 PHANTOM_SEED = 20_260
 STYLES = ("plain", "clipped", "long", "thin", "light", "dark_skin", "wide", "bare")
+MANY = ("plain", "bare")
+"""Styles of which more are drawn: few false hairs, on few photos, tell little."""
 ROWS = {
     "photos": ("photos", "{:.0f}"),
     "true_hairs": ("hairs", "{:.0f}"),
@@ -100,7 +102,7 @@ def phantoms(style: str, number: int, folder: Path) -> dict[str, float | None]:
 def measure(fdu: Path | None, photos: int, number: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Figures by kind of photo, and slices of the real and of the hard drawn hairs.
 
-    Phantoms count a fifth of `number` for each style but plain.
+    Phantoms count a fifth of `number` for each style but those of `MANY`.
     """
     figures = {}
     with tempfile.TemporaryDirectory() as name:
@@ -108,7 +110,7 @@ def measure(fdu: Path | None, photos: int, number: int) -> tuple[dict[str, Any],
         if fdu is not None:
             figures["real, clipped"] = real_photos(fdu, photos, folder / "real")
         for style in STYLES:
-            some = number if style == "plain" else max(number // 5, 1)
+            some = number if style in MANY else max(number // 5, 1)
             figures[f"phantom, {style.replace('_', ' ')}"] = phantoms(style, some, folder / style)
         hard = [folder / style / "results" for style in STYLES if style != "plain"]
         slices = sliced({"real": [folder / "real"] if fdu is not None else [], "drawn": hard})

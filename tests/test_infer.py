@@ -11,6 +11,7 @@ from trichoscan.learn.export import golden_pixels
 from trichoscan.phantom.draw import draw_phantom
 from trichoscan.records import Photo, TrichoscanError
 from trichoscan.segment import tiles
+from trichoscan.segment.candidates import DEFAULT_THRESHOLDS
 from trichoscan.segment.infer import segment
 from trichoscan.segment.network import CHANNELS, DIRECTIONS, DIVISOR, WORKING_UM_PER_PX
 from trichoscan.segment.weights import Weights, load_weights
@@ -52,6 +53,16 @@ def test_the_same_photo_gives_the_same_bytes_with_one_thread_or_more(
         torch.set_num_threads(threads)
     assert len(set(answers)) == 1
     assert roots.second_look.all() and tips.second_look.all(), "each was looked at again"
+
+
+def test_noise_at_the_edge_of_a_photo_is_no_hair(weights: Weights) -> None:
+    """Sides that are no multiple of what the network takes: with the last column drawn out, it saw 5 here."""
+    noise = np.random.default_rng(0).normal((150, 120, 105), 16, (240, 243, 3))
+    pixels = np.clip(noise, 0, 255).astype(np.uint8)
+    roots, _, _ = tiles.run_tiles(
+        pixels, weights.network, torch.device("cpu"), DEFAULT_THRESHOLDS | weights.config["thresholds"]
+    )
+    assert len(roots) == 0
 
 
 def test_tiles_leave_no_seam(

@@ -1,5 +1,7 @@
 """Tracing on maps drawn from known hairs: what the network would say if it were perfect."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,7 +10,7 @@ from numpy.typing import NDArray
 
 from trichoscan.learn.labels import LabelledHair, label_maps
 from trichoscan.records import Hair, Segmentation
-from trichoscan.segment.candidates import DEFAULT_THRESHOLDS, respaced, to_px
+from trichoscan.segment.candidates import DEFAULT_THRESHOLDS, find_candidates, respaced, to_px
 from trichoscan.segment.centre import centred
 from trichoscan.segment.march import STEP_CELLS, ShaftMap
 from trichoscan.segment.network import REACH_UNIT_CELLS
@@ -179,6 +181,17 @@ def test_a_hair_that_leaves_the_photo_is_cut_by_the_edge() -> None:
     hairs = trace(segmented(maps_of([straight(200, 100, 0, 80)])), np.ones((400, 480), bool))
     assert len(hairs) == 1
     assert "cut_by_edge" in hairs[0].flags
+
+
+def test_a_hair_of_which_only_the_root_is_seen_ends_at_the_edge_of_the_photo() -> None:
+    path = straight(SHAPE[1] - 4, SHAPE[0] - 30, 20, 60)
+    seen = segmented(maps_of([path]))
+    bare = replace(seen, shaft=np.zeros_like(seen.shaft), tips=seen.tips.take(np.zeros(0, int)))
+    candidates = find_candidates(bare, np.ones((2 * SHAPE[0], 2 * SHAPE[1]), bool))
+    assert len(candidates.paths) > 0
+    for found in candidates.paths:
+        assert (found >= -0.5).all() and (found <= np.array(SHAPE[::-1]) - 0.5).all()
+        assert np.degrees(np.arctan2(*(found[-1] - found[0])[::-1])) == pytest.approx(20, abs=6)
 
 
 def test_what_lies_outside_of_the_usable_mask_is_no_hair() -> None:

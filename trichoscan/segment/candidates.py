@@ -128,10 +128,11 @@ def find_candidates(segmentation: Segmentation, usable_mask: NDArray[np.bool_]) 
     shafts = ShaftMap(segmentation.shaft)
     followed = march(shafts, roots.at, roots.angle, limits["shaft"], LONGEST_CELLS)
     tip_of, link_cost = assign_tips(roots, tips, possible_links(roots, followed, tips))
-    paths = tuple(
+    ended = (
         _ended(roots.at[k], roots.angle[k], roots.reach[k], followed[k], None if j < 0 else tips.at[j])
         for k, j in enumerate(tip_of)
     )
+    paths = tuple(_inside(path, segmentation.shaft.shape[1:]) for path in ended)
     features = np.empty((len(roots), len(FEATURES)))
     features[:, 0] = log_odds(roots.score)
     features[:, 1] = [0.0 if j < 0 else tips.score[j] for j in tip_of]
@@ -201,6 +202,18 @@ def _ended(
         ((before - tip) @ toward < -TIP_STRAIGHT_CELLS * np.hypot(*toward)) | (np.arange(len(before)) == 0)
     ]
     return np.concatenate([before, tip[None]])
+
+
+def _inside(path: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """The path as far as it lies on a map of `shape` (rows, columns), where its root does."""
+    low, high = np.full(2, -0.5), np.array(shape[::-1]) - 0.5
+    out = np.flatnonzero(((path < low) | (path > high)).any(1))
+    if not len(out):
+        return path
+    before, step = path[out[0] - 1], path[out[0]] - path[out[0] - 1]
+    room = np.where(step > 0, high, low) - before
+    share = np.divide(room, step, out=np.full(2, np.inf), where=step != 0).min()
+    return np.concatenate([path[: out[0]], (before + share * step)[None]])
 
 
 def _support(shafts: ShaftMap, path: NDArray[np.float64]) -> float:
