@@ -169,6 +169,16 @@ def test_damaged_weights_are_refused(weights: Weights, tmp_path: Path) -> None:
         load_weights(folder)
 
 
+@pytest.mark.parametrize("name", ["confidence", "tip_look"])
+def test_an_operating_point_that_is_no_number_is_refused(weights: Weights, tmp_path: Path, name: str) -> None:
+    folder = copy_of_weights(weights, tmp_path)
+    config = json.loads((folder / "config.json").read_text())
+    config["thresholds"][name] = "high"
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(TrichoscanError, match="cannot be read"):
+        load_weights(folder)
+
+
 def test_weights_of_another_network_are_refused(weights: Weights, tmp_path: Path) -> None:
     folder = copy_of_weights(weights, tmp_path)
     config = json.loads((folder / "config.json").read_text())

@@ -103,7 +103,9 @@ def test_a_finished_run_goes_straight_on_to_the_weights(tiny_run: Path) -> None:
 
 def test_weights_of_phantoms_alone_say_so(finished: Path) -> None:
     folder = finished / "weights" / "tiny"
-    assert "Phantoms only" in (folder / "CARD.md").read_text()
+    card = (folder / "CARD.md").read_text()
+    assert "Phantoms only" in card
+    assert "over what the network finds on\n2 phantoms" in card
     assert load_weights(folder).config["split"]["held_out"] == []
 
 

@@ -170,8 +170,7 @@ diagnose.
 ## Trained on
 {data}
 
-{steps} steps of {batch} crops of {crop_px} px at {working_um_per_px} um per px, seed {seed}{before}.
-{verifiers}
+{taught}
 
 ## Split
 By the sha256 of the photo's name, and no exposure under two names on two sides. {train} for training,
@@ -196,9 +195,15 @@ in {share:.0f} % of the crops.
 The photos derive from the public FDU_HairFollicleDataset (Gu & Zhang, VPDet, IET Image Processing 2024,
 doi 10.1049/ipr2.13162; Huashan Hospital). The copy used states no licence; no photo of it is part of
 this folder."""
+STEPS = (
+    "{steps} steps of {batch} crops of {crop_px} px at {working_um_per_px} um per px, seed {seed}{before}."
+)
+NO_STEPS = "The network is that of {start_from}."
 VERIFIERS_DATA = """
-Verifiers of roots and of tips: {verifier_epochs} times over what the network finds on the same photos, these
-turned about, and {verifier_phantoms} phantoms."""
+
+Verifiers of roots and of tips: {verifier_epochs} times over what the network finds on
+{photos}{verifier_phantoms} phantoms."""
+TURNED_ABOUT = "the same photos, these turned about, and "
 REAL_LIMITS = """Real hair in training was clipped and dark, of one clinic and one camera. Long, light
 and thin hair was learned from phantoms mostly."""
 
@@ -209,18 +214,26 @@ def _card(stored: dict[str, Any]) -> str:
     counts = {side: len(names) for side, names in stored["split"].items()}
     real = training["photos"] is not None
     return CARD.format(
-        **{name: training[name] for name in ("steps", "batch", "crop_px", "seed")},
         **counts,
-        before=f"; begun from the weights in {start_from}" if (start_from := training["start_from"]) else "",
+        taught=_taught(training | {"working_um_per_px": stored["working_um_per_px"]}),
         name=stored["name"],
-        verifiers=VERIFIERS_DATA.format(**training) if training["verifier_epochs"] else "",
-        working_um_per_px=stored["working_um_per_px"],
         data=REAL_DATA.format(train=counts["train"], share=100 * training["phantom_share"])
         if real
         else "Phantoms only: no real photo was used.",
         limits=REAL_LIMITS if real else "All hair in training was drawn.",
         figures=_figures(stored),
     )
+
+
+def _taught(training: dict[str, Any]) -> str:
+    """How long the network and the verifiers learned, and from what."""
+    start_from = training["start_from"]
+    before = f"; begun from the weights in {start_from}" if start_from else ""
+    text = (STEPS if training["steps"] else NO_STEPS).format(**training, before=before)
+    if training["verifier_epochs"]:
+        real = training["photos"] is not None
+        text += VERIFIERS_DATA.format(**training | {"photos": TURNED_ABOUT if real else ""})
+    return text
 
 
 def _figures(stored: dict[str, Any]) -> str:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from trichoscan.learn.dataset import AnnotatedPhoto
 from trichoscan.learn.pairing import (
+    ROOT_WITHIN_UM,
     START_UM,
     adding_hairs,
     near_edge,
@@ -65,17 +66,13 @@ def judge(candidates: Candidates, truth: AnnotatedPhoto, px_per_cell: float) -> 
     paths, courses = [to_px(path, px_per_cell) for path in candidates.paths], [hair.path for hair in hairs]
     found, true = (starts(some, _reach_px(truth)) for some in (paths, courses))
     order = np.lexsort((-candidates.roots.score, -candidates.roots.second_look))
-    right = np.zeros(len(found), bool)
-    right[order] = adding_hairs(found[order], true, truth.um_per_px)
-    chosen = np.flatnonzero(right)
-    pairs = pair_hairs(found[chosen], true, truth.um_per_px)
-    chosen = chosen[pairs.found]
+    right, chosen, its = _chosen(found, true, order, truth.um_per_px, ROOT_WITHIN_UM)
     ends, true_ends = _ends(paths), _ends(courses)
     ignored, true_ignored = _unjudged(ends, truth), _unjudged(true_ends, truth)
-    ignored[chosen] = true_ignored[pairs.true]
+    ignored[chosen] = true_ignored[its]
     tip_known, tip_right = np.zeros(len(found), bool), np.zeros(len(found), bool)
-    tip_known[chosen] = np.array([hair.tip_visible for hair in hairs], bool)[pairs.true] & ~ignored[chosen]
-    tip_right[chosen] = tips_right(ends[chosen, 1], true_ends[pairs.true, 1], truth.um_per_px)
+    tip_known[chosen] = np.array([hair.tip_visible for hair in hairs], bool)[its] & ~ignored[chosen]
+    tip_right[chosen] = tips_right(ends[chosen, 1], true_ends[its, 1], truth.um_per_px)
     return Judged(right, ignored, int((~true_ignored).sum()), tip_known, tip_right)
 
 
@@ -103,12 +100,26 @@ def judge_tips(
     begins = at - REACH_UNIT_CELLS * px_per_cell * ways
     back = np.stack([at, begins], 1)
     true_back = starts([course[::-1] for course in courses], _reach_px(truth))
-    right = adding_hairs(back, true_back, truth.um_per_px, TIP_WITHIN_UM)
-    chosen = np.flatnonzero(right)
-    pairs = pair_hairs(back[chosen], true_back, truth.um_per_px, TIP_WITHIN_UM)
+    best_first = np.arange(len(tips))
+    right, chosen, its = _chosen(back, true_back, best_first, truth.um_per_px, TIP_WITHIN_UM)
     ignored = _unjudged(back[:, ::-1], truth)
-    ignored[chosen[pairs.found]] = _unjudged(_ends(courses), truth)[pairs.true]
+    ignored[chosen] = _unjudged(_ends(courses), truth)[its]
     return right, ignored
+
+
+def _chosen(
+    found: NDArray[np.float64],
+    true: NDArray[np.float64],
+    order: NDArray[np.intp],
+    um_per_px: float,
+    within_um: float,
+) -> tuple[NDArray[np.bool_], NDArray[np.intp], NDArray[np.intp]]:
+    """(K,) which found ones, in that order, add one to the pairs; numbers of these, and of the true ones."""
+    right = np.zeros(len(found), bool)
+    right[order] = adding_hairs(found[order], true, um_per_px, within_um)
+    chosen = np.flatnonzero(right)
+    pairs = pair_hairs(found[chosen], true, um_per_px, within_um)
+    return right, chosen[pairs.found], pairs.true
 
 
 def _reach_px(truth: AnnotatedPhoto) -> float:

@@ -25,7 +25,7 @@ from trichoscan.records import Segmentation
 from trichoscan.segment.candidates import usable
 from trichoscan.segment.infer import resampled
 from trichoscan.segment.network import CELL_PX
-from trichoscan.segment.verifier import Verifier, as_input, facts_of, frame, looking_back, patch_of
+from trichoscan.segment.verifier import Verifier, as_input, facts_of, frame, from_the_tips, patch_of
 from trichoscan.segment.weights import Weights
 
 BATCH = 64
@@ -45,7 +45,7 @@ class SeenPhoto:
     pixels : (H, W, 3) uint8
         At the working scale.
     segmentation : Segmentation
-        For the verifier of tips with tips for roots and roots for tips, looking back.
+        For the verifier of tips as `segment.verifier.from_the_tips` shows it.
     which : (N,) int64
         Roots that the truth can judge.
     right : (N,) bool
@@ -70,7 +70,8 @@ def see(annotated: AnnotatedPhoto, weights: Weights, device: str) -> dict[str, S
     )
     known = ~trial.judged.ignored
     right, ignored = judge_tips(tips.take(of_tip), annotated, segmentation.px_per_cell)
-    back = replace(segmentation, roots=looking_back(tips), tips=looking_back(roots))
+    ends_as_roots, roots_as_ends = from_the_tips(roots, tips)
+    back = replace(segmentation, roots=ends_as_roots, tips=roots_as_ends)
     return {
         "verifier": SeenPhoto(pixels, segmentation, of_root[known], trial.judged.right[known]),
         "tip_verifier": SeenPhoto(pixels, back, of_tip[~ignored], right[~ignored]),

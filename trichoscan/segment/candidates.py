@@ -71,8 +71,8 @@ class Candidates:
         agree with each other (0-1); 1 where the shaft leads out of what is usable before a tip is seen,
         so that the missing tip says nothing, else 0; log odds by the verifier.
     tip_features : (K, 3) float64
-        Log odds of the tip peak, the cost of its link to the root, and log odds by the verifier of tips; NaN
-        without a tip.
+        Log odds of the tip peak, those of a height of 0 without a tip; the cost of its link to the root, and
+        log odds by the verifier of tips, NaN without a tip.
     """
 
     roots: Peaks

@@ -14,7 +14,7 @@ from trichoscan.segment.candidates import DEFAULT_THRESHOLDS
 from trichoscan.segment.network import CELL_PX, WORKING_UM_PER_PX
 from trichoscan.segment.peaks import find_peaks, one_each
 from trichoscan.segment.tiles import run_tile, run_tiles
-from trichoscan.segment.verifier import look_again, looking_back
+from trichoscan.segment.verifier import from_the_tips, look_again
 from trichoscan.segment.weights import Weights
 
 WORKING_LIMITS_UM_PER_PX = (1.5, 14.0)
@@ -72,7 +72,7 @@ def segment(
         verifier = weights.verifier.to(chosen)
         roots = replace(roots, second_look=look_again(verifier, working_pixels, shaft, roots, tips))
     if weights.tip_verifier is not None:
-        verifier, ends = weights.tip_verifier.to(chosen), (looking_back(tips), looking_back(roots))
+        verifier, ends = weights.tip_verifier.to(chosen), from_the_tips(roots, tips)
         tips = replace(tips, second_look=look_again(verifier, working_pixels, shaft, *ends))
     return Segmentation(roots, tips, shaft, CELL_PX / zoom, thresholds, flags)
 

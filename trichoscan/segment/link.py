@@ -86,7 +86,8 @@ def assign_tips(roots: Peaks, tips: Peaks, links: Links) -> tuple[NDArray[np.int
         Of each link; NaN where there is none.
     """
     tip_of, cost_of = np.full(len(roots), -1, np.int64), np.full(len(roots), np.nan)
-    worth = SURE_SHARE * (sureness(roots)[links.root] + sureness(tips)[links.tip])
+    sure = SURE_SHARE * (sureness(roots)[links.root] + sureness(tips)[links.tip])
+    joining = links.cost - sure
     # Roots that share no tip are settled apart: one matrix for a large photo would not fit in memory.
     nodes = len(roots) + len(tips)
     joined = (np.ones(len(links.root)), (links.root, len(roots) + links.tip))
@@ -96,7 +97,7 @@ def assign_tips(roots: Peaks, tips: Peaks, links: Links) -> tuple[NDArray[np.int
         columns, column = np.unique(links.tip[members], return_inverse=True)
         cost = np.full((len(rows), len(columns) + len(rows)), IMPOSSIBLE)
         cost[np.arange(len(rows)), len(columns) + np.arange(len(rows))] = NO_TIP_COST
-        cost[row, column] = (links.cost - worth)[members]
+        cost[row, column] = joining[members]
         chosen = linear_sum_assignment(cost)[1]
         found = chosen < len(columns)
         tip_of[rows[found]] = columns[chosen[found]]

@@ -7,7 +7,7 @@ lower one. What tells a hair of its own from the same hair seen twice, from debr
 backwards, is learned once instead of once for each direction.
 
 Another one looks at tips in the same way, from the tip back along the shaft: it is given tips for roots and
-roots for tips, all turned round (`looking_back`).
+roots for tips, all turned round (`from_the_tips`).
 """
 
 from __future__ import annotations
@@ -76,9 +76,13 @@ class Verifier(nn.Module):
         return decided.squeeze(1)
 
 
-def looking_back(tips: Peaks) -> Peaks:
-    """Tips as if they were roots, the shaft leading back from each; or roots as if they were tips."""
-    return replace(tips, angle=wrap(tips.angle + np.pi), reach=np.full(len(tips), REACH_UNIT_CELLS))
+def from_the_tips(roots: Peaks, tips: Peaks) -> tuple[Peaks, Peaks]:
+    """Tips as roots, whose shafts lead back, of a typical length, and roots as their tips."""
+    return _turned(tips), _turned(roots)
+
+
+def _turned(peaks: Peaks) -> Peaks:
+    return replace(peaks, angle=wrap(peaks.angle + np.pi), reach=np.full(len(peaks), REACH_UNIT_CELLS))
 
 
 def facts_of(roots: Peaks) -> NDArray[np.float32]:
