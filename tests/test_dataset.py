@@ -9,6 +9,7 @@ import pytest
 
 from trichoscan.learn.augment import augment_pixels
 from trichoscan.learn.dataset import (
+    ZOOM,
     AnnotatedPhoto,
     phantom_photo,
     random_crop,
@@ -167,6 +168,9 @@ class Chosen:
     def integers(self, below: int) -> int:
         return self._numbers.pop(0)
 
+    def uniform(self, low: float, high: float) -> float:
+        return high
+
 
 @pytest.mark.parametrize("mirrored", [0, 1])
 @pytest.mark.parametrize("quarters", range(4))
@@ -179,6 +183,7 @@ def test_a_photo_turned_about_carries_its_truth_along(
     turned = turned_about(photo, Chosen(quarters, mirrored))
     height, width = turned.pixels.shape[:2]
     assert (width > height) == (quarters % 2 == 0)
+    assert turned.um_per_px == pytest.approx(5.5 * np.exp(ZOOM))
     assert turned.seams_px == (width / 2, height / 2)
     assert len(turned.hairs) == len(photo.hairs)
     for hair in turned.hairs:

@@ -11,22 +11,18 @@ from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from trichoscan.cli import app
 from trichoscan.flags import CHANGE_FLAGS, PHOTO_FLAGS
 from trichoscan.photo.read import read_photo
-from trichoscan.records import Alignment, Response, ScaleSource, TrichoscanError
+from trichoscan.records import Response, ScaleSource, TrichoscanError
 from trichoscan.report import page
 from trichoscan.report.attention import concerns_of, worst
-from trichoscan.report.layers import COLOURS
-from trichoscan.report.pair_view import fates_of, framed_paths
 from trichoscan.report.pdf import to_pdf
-from trichoscan.report.picture import decode, encode, followup_map, shrink, warp
-from trichoscan.report.results import Results, plain, read_alignment, reviewed
-from trichoscan.report.study_view import courses_of, sites_of, view_cohort
+from trichoscan.report.picture import decode, encode, shrink
+from trichoscan.report.results import plain, reviewed
 from trichoscan.report.words import MEASURES, PAIR_ADVICE, PHOTO_ADVICE, RESPONSES, SCALE_SOURCES, SEVERITIES
 from trichoscan.response.cohort import COHORT_MEASURES
 from trichoscan.study.columns import text_cell
@@ -149,39 +145,6 @@ def test_it_can_be_read_without_seeing_it(results: Path) -> None:
         assert "<th scope=" in table
 
 
-def luminance(colour: str) -> float:
-    """Relative luminance, as WCAG 2.2 defines it."""
-    values = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in values]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
-def contrast(one: str, other: str) -> float:
-    high, low = sorted((luminance(one), luminance(other)), reverse=True)
-    return (high + 0.05) / (low + 0.05)
-
-
-def test_text_stands_out_from_its_ground() -> None:
-    css = page.asset("report.css")
-    grounds = ["#ffffff", "#f4f6f7"]
-    named = dict(re.findall(r"--(\w+): (#[0-9a-f]{6})", css))
-    for name in ("ink", "muted", "accent"):
-        assert min(contrast(named[name], ground) for ground in grounds) >= 4.5, name
-    for name, ground in (("stop", "#fdece5"), ("check", "#fdf3d8"), ("note", "#e9eff4")):
-        assert contrast(named[name], ground) >= 4.5
-        assert contrast(named[name], "#ffffff") >= 4.5
-    for colour in re.findall(r"\.response\.\w+ { color: (#[0-9a-f]{6})", css):
-        assert contrast(colour, "#ffffff") >= 4.5
-    assert contrast("#ffffff", "#12324a") >= 4.5 and contrast("#b9d7ea", "#12324a") >= 4.5
-
-
-def test_each_layer_has_a_sample_of_its_colour_in_the_style_sheet() -> None:
-    css = page.asset("report.css")
-    for kind, colour in COLOURS.items():
-        rules = "".join(re.findall(rf"\.swatch\.{kind}\b[^{{]*{{([^}}]*)}}", css))
-        assert colour in rules or colour == "#ffffff", kind
-
-
 def test_every_flag_and_word_has_its_meaning() -> None:
     assert set(PHOTO_ADVICE) == set(PHOTO_FLAGS)
     assert set(PAIR_ADVICE) == set(CHANGE_FLAGS)
@@ -270,61 +233,6 @@ def test_many_photos_get_pages_of_their_own(
     assert len(text_of(out)) < len((results / "report.html").read_bytes()) / 2, "thumbnails alone"
 
 
-def test_a_pair_is_drawn_as_it_was_aligned(results: Path, study: Path) -> None:
-    """Follow-up px land on baseline px within a px; the warped picture is the baseline's skin again."""
-    read = read_results(results)
-    (pair,) = [row for row in read.pairs if row["status"] == "ok"]
-    rows = {row["image"]: row for row in read.images}
-    before, after = rows[pair["baseline_image"]], rows[pair["followup_image"]]
-    kept = read.alignment_of(pair["pair_id"])
-    alignment = read_alignment(kept, 8.0)
-    nodes, landed = np.array(kept["baseline_grid_px"]), np.array(kept["followup_grid_px"])
-    assert np.abs(alignment.to_followup(nodes) - landed).max() < 0.02
-    middle = (nodes > 100).all(1) & (nodes < [540, 412]).all(1)
-    assert np.abs(alignment.to_baseline(landed[middle]) - nodes[middle]).max() < 0.5
-    pixels = [read_photo(study / "images" / row["image"]).pixels for row in (before, after)]
-    shape = pixels[0].shape[:2]
-    warped = warp(pixels[1], followup_map(alignment, shape, pixels[1].shape[:2], shape, pixels[1].shape[:2]))
-    inner = np.s_[100:-100, 100:-100]
-    apart = [np.abs(p[inner].astype(int) - pixels[0][inner]).mean() for p in (warped, pixels[1])]
-    assert apart[0] < 0.8 * apart[1]
-    geometries = read.geometry_of(before), read.geometry_of(after)
-    paths = framed_paths(read, pair, alignment, geometries)
-    matched = [fate.row for fate in fates_of(read, pair) if fate.row["kind"] == "matched"]
-    gaps = [
-        np.hypot(*(paths[0][row["baseline_hair_id"]][0] - paths[1][row["followup_hair_id"]][0])) * 8
-        for row in matched
-    ]
-    told = [float(row["distance_um"]) for row in matched]
-    off_um = np.abs(np.array(gaps) - told)
-    assert np.median(off_um) < 2 and off_um.max() < 16, "the file's grid ends before the photo does"
-
-
-def test_the_map_of_a_shrunk_picture_is_that_of_the_photo() -> None:
-    alignment = identity(shift_px=(40.0, -24.0))
-    full = followup_map(alignment, (400, 800), (400, 800), (400, 800), (400, 800))
-    half = followup_map(alignment, (400, 800), (400, 800), (200, 400), (100, 200))
-    assert np.allclose(full[10, 20], [60, -14], atol=1e-3)
-    y, x = 50, 90
-    at = (np.array([x, y]) + 0.5) * 2 - 0.5
-    assert np.allclose(half[y, x], (at + [40, -24] + 0.5) / 4 - 0.5, atol=1e-3)
-
-
-def identity(shift_px: tuple[float, float]) -> Alignment:
-    return Alignment(
-        similarity=np.array([[1.0, 0.0, shift_px[0]], [0.0, 1.0, shift_px[1]]]),
-        displacement_px=np.zeros((4, 4, 2)),
-        sd_px=np.zeros((4, 4)),
-        grid_step_px=64.0,
-        overlap_mask=np.ones((1, 1), bool),
-        um_per_px=5.0,
-        residual_px=0.0,
-        partners=0,
-        log10_chance=-9.0,
-        confidence=1.0,
-    )
-
-
 def test_pictures_keep_the_photo_and_nothing_else(study: Path) -> None:
     pixels = read_photo(study / "images" / "S1_vertex_baseline.jpg").pixels
     jpeg = encode(shrink(pixels, 320))
@@ -333,66 +241,6 @@ def test_pictures_keep_the_photo_and_nothing_else(study: Path) -> None:
     assert abs(small.mean() - pixels.mean()) < 2
     assert b"Exif" not in jpeg
     assert shrink(pixels, 5000) is pixels
-
-
-def test_thicker_and_thinner_are_beyond_their_error(results: Path) -> None:
-    read = read_results(results)
-    (pair,) = [row for row in read.pairs if row["status"] == "ok"]
-    match = next(
-        m
-        for m in read.matches_of(pair["pair_id"])
-        if m["kind"] == "matched" and m["diameter_change_um"] and float(m["confidence"]) > 0.9
-    )
-    hairs = [
-        next(h for h in read.hairs_of(pair[f"{side}_image"]) if h["hair_id"] == match[f"{side}_hair_id"])
-        for side in ("baseline", "followup")
-    ]
-    error = float(np.hypot(*(float(hair["diameter_se_um"]) for hair in hairs)))
-
-    def kind_at(change_um: float) -> str:
-        changed = {**match, "diameter_change_um": f"{change_um:.2f}"}
-        (fate,) = fates_of(only(read, changed), pair)
-        return fate.kind
-
-    assert kind_at(2.7 * error) == "thicker"
-    assert kind_at(-2.7 * error) == "thinner"
-    assert kind_at(2.4 * error) == kind_at(-2.4 * error) == "matched"
-
-
-def only(read: Results, match: dict[str, str]) -> Results:
-    return Results(
-        read.images,
-        read.pairs,
-        read.cohort,
-        read.run,
-        read.hairs_of,
-        lambda _: [match],
-        read.geometry_of,
-        read.picture_of,
-        read.alignment_of,
-    )
-
-
-def test_a_phototrichogram_is_no_course_and_no_line_of_the_study(results: Path) -> None:
-    """Visits days apart are judged by growth alone, and stand in no cohort."""
-    kept = read_results(results)
-    (pair,) = [row for row in kept.pairs if row["status"] == "ok"]
-    twins = [{**pair, "subject": name} for name in (pair["subject"], "other")]
-    images = [
-        {**row, "subject": twin["subject"], "image": f"{twin['subject']}/{row['image']}"}
-        for twin in twins
-        for row in kept.images
-        if row["image"] in (pair["baseline_image"], pair["followup_image"])
-    ]
-    for flags, lines in (("", 2), ("too_soon", 0)):
-        pairs = [
-            {**twin, "followup_image": f"{twin['subject']}/{twin['followup_image']}", "flags": flags}
-            for twin in twins
-        ]
-        sites = sites_of(images, pairs)
-        cohort = view_cohort(sites, [], {})
-        assert sum(bool(courses_of(site, {})) for site in sites) == lines
-        assert (cohort is None) == (lines == 0)
 
 
 def test_what_a_review_says_stands_beside_what_was_measured(results: Path, tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ class TrainConfig:
     seams: bool = False
     split: Mapping[str, Sequence[str]] | None = None
     verifier_epochs: int = 10
-    verifier_phantoms: int = 600
+    verifier_phantoms: int = 900
 
 
 def split_photos(config: TrainConfig) -> dict[str, list[str]]:

@@ -33,6 +33,8 @@ CUT_MARGIN_CELLS = 3.0
 """An end this close outside the crop still shows."""
 HARD_SHARE = 0.5
 """So many crops lie about a hair that is hard to tell, the others anywhere."""
+ZOOM = 0.3
+"""Photos are shown as up to so much finer or coarser than they are; natural logarithm."""
 BUNDLE_UM, THIN_HARDNESS = 250.0, 4.0
 """A hair is as hard as roots lie so near to its own (itself included); a thin one at least as said."""
 STYLE_SHARE = {
@@ -197,15 +199,17 @@ def _without_ends(paths: Sequence[NDArray[np.float64]]) -> list[LabelledHair]:
 
 
 def turned_about(photo: AnnotatedPhoto, rng: np.random.Generator) -> AnnotatedPhoto:
-    """Turn a whole photo by quarters, mirror it half of the time, and change its light.
+    """Turn a whole photo by quarters, mirror it half of the time, change its light and its scale.
 
     Parameters
     ----------
     photo : AnnotatedPhoto
-        Its mask of where hairs are known is turned with it, and so are seams, which cut it in halves.
+        Its mask of where hairs are known is turned with it, and so are seams, which cut it in halves. Its px
+        stay: they are called finer or coarser, by up to `ZOOM`.
     rng : numpy.random.Generator
     """
     quarters, mirrored = int(rng.integers(4)), bool(rng.integers(2))
+    zoom = np.exp(rng.uniform(-ZOOM, ZOOM))
 
     def turned(picture: NDArray[Any]) -> NDArray[Any]:
         picture = np.rot90(picture, quarters)
@@ -220,6 +224,7 @@ def turned_about(photo: AnnotatedPhoto, rng: np.random.Generator) -> AnnotatedPh
     return replace(
         photo,
         pixels=augment_pixels(pixels, rng),
+        um_per_px=photo.um_per_px * zoom,
         hairs=tuple(replace(hair, path=(hair.path - middle) @ linear.T + new_middle) for hair in photo.hairs),
         seams_px=None if photo.seams_px is None else (pixels.shape[1] / 2, pixels.shape[0] / 2),
         known_mask=None if photo.known_mask is None else turned(photo.known_mask),
@@ -236,7 +241,7 @@ def random_crop(photo: AnnotatedPhoto, size_px: int, rng: np.random.Generator) -
         Side of the crop at the working scale.
     rng : numpy.random.Generator
     """
-    zoom = photo.um_per_px / WORKING_UM_PER_PX * np.exp(rng.uniform(-0.3, 0.3))
+    zoom = photo.um_per_px / WORKING_UM_PER_PX * np.exp(rng.uniform(-ZOOM, ZOOM))
     affine = _random_affine(_random_centre(photo, size_px / zoom, rng), zoom, size_px, rng)
     shrink = min(1.0, 1.3 * zoom)
     source, to_source = photo.pixels, affine
@@ -345,9 +350,11 @@ def _crosses(
     return crossing
 
 
-def phantom_photo(seed: int, size_px: int, rng: np.random.Generator) -> AnnotatedPhoto:
-    """Draw a phantom a little larger than a crop, as a photo to cut from."""
-    style = str(rng.choice(list(STYLE_SHARE), p=list(STYLE_SHARE.values())))
+def phantom_photo(
+    seed: int, size_px: int, rng: np.random.Generator, style: str | None = None
+) -> AnnotatedPhoto:
+    """Draw a phantom a little larger than a crop, as a photo to cut from; by default of any style."""
+    style = style or str(rng.choice(list(STYLE_SHARE), p=list(STYLE_SHARE.values())))
     finest, coarsest = (8.0, 16.0) if style == "wide" else (2.2, 12.0)
     um_per_px = float(np.exp(rng.uniform(np.log(finest), np.log(coarsest))))
     side = int(np.clip(1.25 * size_px * WORKING_UM_PER_PX / um_per_px, 64, 900))

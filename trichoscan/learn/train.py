@@ -38,8 +38,13 @@ EMA_STEPS = 200
 CHECKPOINT_STEPS = 100
 VERIFIER_SEED = 1_000_003
 """Sets the phantoms of the verifiers apart from those of the network."""
-VERIFIER_PHANTOM_PX = 512
-"""As if crops were so large, a third more than usual: fewer hairs of these phantoms are cut."""
+VERIFIER_PHANTOM_PX = 640
+"""As if crops were so large, two thirds more than usual: fewer hairs of these phantoms are cut, and they
+carry rulers and other signs, which small photos do not."""
+VERIFIER_BARE_SHARE = 0.4
+"""So many of these phantoms are without hair: rulers, glints and ink are rare, and must be met often."""
+VERIFIER_VIEWS = 3
+"""So often the verifiers see each photo in another view, beside as it is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,15 +130,18 @@ def _train_verifiers(
 
 
 def _photos_to_see(config: TrainConfig, stems: list[str]) -> Iterator[AnnotatedPhoto]:
-    """Each photo as it is and, for more of them, turned by quarters, mirrored and relit; then phantoms."""
+    """Each photo as it is and, for more of them, turned about; then phantoms."""
     for stem in stems:
         assert config.photos is not None
         (photo,) = read_annotated(config.photos, [stem], seams=config.seams)
         yield photo
-        yield turned_about(photo, np.random.default_rng([config.seed, *stem.encode(), VERIFIER_SEED]))
+        for view in range(VERIFIER_VIEWS):
+            rng = np.random.default_rng([config.seed, *stem.encode(), view, VERIFIER_SEED])
+            yield turned_about(photo, rng)
     for which in range(config.verifier_phantoms):
         rng = np.random.default_rng([config.seed, which, VERIFIER_SEED])
-        yield phantom_photo(int(rng.integers(2**31)), VERIFIER_PHANTOM_PX, rng)
+        style = "bare" if rng.random() < VERIFIER_BARE_SHARE else None
+        yield phantom_photo(int(rng.integers(2**31)), VERIFIER_PHANTOM_PX, rng, style)
 
 
 def _run_of(config: TrainConfig, photos: list[str]) -> dict[str, Any]:

@@ -73,6 +73,8 @@ class Candidates:
     tip_features : (K, 3) float64
         Log odds of the tip peak, those of a height of 0 without a tip; the cost of its link to the root, and
         log odds by the verifier of tips, NaN without a tip.
+    shafts : ShaftMap
+        What the paths follow.
     """
 
     roots: Peaks
@@ -81,6 +83,7 @@ class Candidates:
     spare_tips: Peaks
     features: NDArray[np.float64]
     tip_features: NDArray[np.float64]
+    shafts: ShaftMap
 
     def tip_confidence(self, thresholds: Mapping[str, float]) -> NDArray[np.float64]:
         """(K,) probability that the tip of each is its own, if it is a hair; NaN where none was found."""
@@ -144,7 +147,7 @@ def find_candidates(segmentation: Segmentation, usable_mask: NDArray[np.bool_]) 
     spare = np.setdiff1d(np.arange(len(tips)), tip_of)
     look = np.append(tips.second_look, np.nan)[tip_of]
     tip_features = np.stack([log_odds(features[:, 1]), link_cost, look], -1)
-    return Candidates(roots, paths, tip_of >= 0, tips.take(spare), features, tip_features)
+    return Candidates(roots, paths, tip_of >= 0, tips.take(spare), features, tip_features, shafts)
 
 
 def to_px(cells: NDArray[np.float64], px_per_cell: float) -> NDArray[np.float64]:

@@ -22,8 +22,6 @@ STRAY_APART_CELLS = 8.0
 """It must pass the hairs with a root at this distance (90 um): else it is one of them."""
 LONGEST_STRAY_CELLS = 300.0
 """Such a shaft is followed for 3.3 mm at most."""
-
-
 LEAST_DOUBTFUL = 0.05
 """Candidates less likely than this are not kept even as doubtful."""
 
@@ -55,48 +53,57 @@ def trace_all(
     thresholds, px_per_cell = segmentation.thresholds, segmentation.px_per_cell
     candidates = find_candidates(segmentation, usable_mask)
     confidence = candidates.confidence(thresholds)
-    tip_confidence = candidates.tip_confidence(thresholds)
     considered = candidates.reported(confidence, min(LEAST_DOUBTFUL, thresholds["confidence"]))
-    kept = [k for k in considered if confidence[k] >= thresholds["confidence"]]
-    shafts = ShaftMap(segmentation.shaft)
-    laid = _laid_paths(candidates, considered, shafts, thresholds["shaft"])
-    paths = laid[: len(kept)]
-    strays = _strays(segmentation, shafts, candidates, paths, usable_mask)
-    cut = leads_out(paths, usable_mask, px_per_cell)
+    laid = _laid_paths(candidates, considered, thresholds["shaft"])
+    sure = int((confidence[considered] >= thresholds["confidence"]).sum())
+    paths = laid[:sure]
+    doubtful = _doubtful(candidates, confidence, considered[sure:], laid[sure:], px_per_cell)
+    strays = _strays(segmentation, candidates, paths, usable_mask)
     overlapped = _overlapped([*paths, *(path for path, _ in strays)])
+    cut = leads_out(paths, usable_mask, px_per_cell)
+    tip_confidence = candidates.tip_confidence(thresholds)
     hairs = []
-    for i, k in enumerate(kept):
+    for k, path, leaves, touched in zip(considered[:sure], paths, cut, overlapped[:sure], strict=True):
         seen = bool(candidates.tip_seen[k])
         flags = {
-            "cut_by_edge": cut[i] and not seen,
-            "tip_not_seen": not cut[i] and not seen,
-            "overlapped": overlapped[i],
+            "cut_by_edge": leaves and not seen,
+            "tip_not_seen": not leaves and not seen,
+            "overlapped": touched,
             "uncertain": confidence[k] < 0.5,
         }
-        hair = _hair(paths[i], confidence[k], flags, px_per_cell)
+        hair = _hair(path, confidence[k], flags, px_per_cell)
         hairs.append(replace(hair, tip_confidence=float(tip_confidence[k])))
-    for i, (path, score) in enumerate(strays, start=len(kept)):
-        flags = {"root_not_visible": True, "overlapped": overlapped[i], "uncertain": score < 0.5}
+    for (path, score), touched in zip(strays, overlapped[sure:], strict=True):
+        flags = {"root_not_visible": True, "overlapped": touched, "uncertain": score < 0.5}
         hairs.append(_hair(path, score, flags, px_per_cell))
-    doubtful = []
-    for k, path in zip(considered[len(kept) :], laid[len(kept) :], strict=True):
-        flags = {"tip_not_seen": not bool(candidates.tip_seen[k]), "uncertain": confidence[k] < 0.5}
-        doubtful.append(_hair(path, confidence[k], flags, px_per_cell))
     return _sorted(hairs), _sorted(doubtful)
+
+
+def _doubtful(
+    candidates: Candidates,
+    confidence: NDArray[np.float64],
+    which: list[int],
+    paths: list[NDArray[np.float64]],
+    px_per_cell: float,
+) -> list[Hair]:
+    """Hairs that are too doubtful to be reported."""
+    hairs = []
+    for k, path in zip(which, paths, strict=True):
+        flags = {"tip_not_seen": not bool(candidates.tip_seen[k]), "uncertain": confidence[k] < 0.5}
+        hairs.append(_hair(path, confidence[k], flags, px_per_cell))
+    return hairs
 
 
 def _sorted(hairs: list[Hair]) -> tuple[Hair, ...]:
     return tuple(sorted(hairs, key=lambda h: (round(h.root_px[1], 2), round(h.root_px[0], 2))))
 
 
-def _laid_paths(
-    candidates: Candidates, which: list[int], shafts: ShaftMap, least: float
-) -> list[NDArray[np.float64]]:
+def _laid_paths(candidates: Candidates, which: list[int], least: float) -> list[NDArray[np.float64]]:
     """Paths of some candidates, laid on their shafts; one without a tip ends where it may be another's."""
-    paths = [_laid(candidates.paths[k], shafts) for k in which]
+    paths = [_laid(candidates.paths[k], candidates.shafts) for k in which]
     tipless = [i for i, k in enumerate(which) if not candidates.tip_seen[k]]
     fine = [respaced(paths[i], STEP_CELLS) for i in tipless]
-    for i, path in zip(tipless, retraced(shafts, fine, least), strict=True):
+    for i, path in zip(tipless, retraced(candidates.shafts, fine, least), strict=True):
         paths[i] = path
     return paths
 
@@ -113,20 +120,14 @@ def _hair(path: NDArray[np.float64], confidence: float, flags: dict[str, bool], 
 
 def _strays(
     segmentation: Segmentation,
-    shafts: ShaftMap,
     candidates: Candidates,
     paths: list[NDArray[np.float64]],
     usable_mask: NDArray[np.bool_],
 ) -> list[tuple[NDArray[np.float64], float]]:
     """Paths, entry first, and tip heights of shafts that come in from the edge and end in the photo."""
     tips = candidates.spare_tips.take(candidates.spare_tips.score >= LEAST_STRAY_TIP)
-    back = march(
-        shafts,
-        tips.at,
-        tips.angle + np.pi,
-        segmentation.thresholds["shaft"],
-        LONGEST_STRAY_CELLS,
-    )
+    shafts, least = candidates.shafts, segmentation.thresholds["shaft"]
+    back = march(shafts, tips.at, tips.angle + np.pi, least, LONGEST_STRAY_CELLS)
     strays: list[tuple[NDArray[np.float64], float]] = []
     for path, score in zip(back, tips.score, strict=True):
         if len(path) < 3 or not leads_out([path], usable_mask, segmentation.px_per_cell)[0]:
