@@ -11,7 +11,7 @@ from trichoscan.learn.loss import losses
 from trichoscan.learn.train import TrainConfig, train
 from trichoscan.learn.twins import find_twins
 from trichoscan.records import TrichoscanError
-from trichoscan.segment.weights import load_weights
+from trichoscan.segment.weights import DEFAULT_WEIGHTS, load_weights, stored_states
 
 SHAPE = (64, 64)
 
@@ -128,16 +128,35 @@ def test_a_run_does_not_go_on_with_other_crops(tiny_run: Path, changes: dict[str
         train(config(tiny_run, **changes), log=lambda line: None)
 
 
-def test_weights_tell_nothing_of_the_machine(tiny_run: Path) -> None:
-    first = tiny_run / "checkpoint.pt"
-    later = config(tiny_run.parent / "later", steps=1, start_from=first)
-    folder = train(later, log=lambda line: None)
+def test_verifiers_alone_go_on_from_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export, "PHANTOM_VALIDATION", 1)
+    folder = train(config(tmp_path, steps=0, start_from=DEFAULT_WEIGHTS), log=lambda line: None)
+    before, verifiers_before = stored_states(DEFAULT_WEIGHTS)
+    after, verifiers_after = stored_states(folder)
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert verifiers_after.keys() == verifiers_before.keys() != set()
+    for name, state in verifiers_after.items():
+        assert not torch.equal(state["decide.weight"], verifiers_before[name]["decide.weight"])
+    assert f"The network is that of {DEFAULT_WEIGHTS}." in (folder / "CARD.md").read_text()
+
+
+def test_no_steps_and_nothing_to_start_from_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TrichoscanError, match="give --start-from WEIGHTS"):
+        train(config(tmp_path, steps=0))
+
+
+def test_weights_tell_nothing_of_the_machine(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export, "PHANTOM_VALIDATION", 1)
+    first = finished / "weights" / "tiny"
+    folder = train(config(tmp_path / "later", steps=1, start_from=first), log=lambda line: None)
     stored = load_weights(folder).config
-    assert (stored["training"]["out"], stored["training"]["start_from"]) == ("later", "checkpoint.pt")
+    assert (stored["training"]["out"], stored["training"]["start_from"]) == ("later", "tiny")
     assert stored["widths"] == [32, 64, 128, 192]
     card = (folder / "CARD.md").read_text()
-    assert "begun from the weights in checkpoint.pt" in card
-    assert str(tiny_run.parent) not in card + (folder / "config.json").read_text()
+    assert "begun from the weights in tiny" in card
+    assert str(finished.parent) not in card + (folder / "config.json").read_text()
 
 
 def test_held_out_photos_are_listed_and_no_twin_of_them_is_trained_on(fdu: Path, tmp_path: Path) -> None:

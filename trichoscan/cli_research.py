@@ -216,7 +216,13 @@ def train(
     ] = None,
     steps: Annotated[
         int | None,
-        typer.Option(min=1, help="2500 by default, about an hour on two cores; 600 from a review."),
+        typer.Option(min=0, help="2500 by default, about an hour on two cores; 600 from a review."),
+    ] = None,
+    start_from: Annotated[
+        str | None,
+        typer.Option(
+            help="Weights to go on from, a name or a folder; with --steps 0 their verifiers alone learn."
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0)] = 1,
     device: DeviceOption = "auto",
@@ -231,6 +237,10 @@ def train(
 ) -> None:
     """Make weights from photos with hair vectors and from phantoms."""
     refuse(seams and from_review is not None, "--seams and --from-review do not go together")
+    refuse(
+        start_from is not None and from_review is not None,
+        "a review goes on from the shipped weights: leave --start-from out",
+    )
     with told_plainly(debug):
         from trichoscan.learn import review as reviews
         from trichoscan.learn.train import TrainConfig
@@ -242,7 +252,7 @@ def train(
                 out,
                 photos=photos,
                 name=name or reviews.NAME,
-                steps=steps or reviews.STEPS,
+                steps=reviews.STEPS if steps is None else steps,
                 seed=seed,
                 device=device,
                 resume=resume,
@@ -254,10 +264,11 @@ def train(
             photos,
             out,
             name=name or TrainConfig.name,
-            steps=steps or 2500,
+            steps=2500 if steps is None else steps,
             seed=seed,
             device=device,
             resume=resume,
+            start_from=start_from,
             seams=seams,
         )
         typer.echo(f"weights in {make_weights(config, say)}")

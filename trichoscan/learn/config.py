@@ -23,7 +23,8 @@ class TrainConfig:
     name : str
         Name of the weights.
     steps : int
-        Optimizer steps; 2 500 take about an hour on two cores.
+        Optimizer steps; 2 500 take about an hour on two cores. 0, with `start_from`, teaches the verifiers
+        alone.
     batch : int
         Crops a step.
     crop_px : int
@@ -40,8 +41,8 @@ class TrainConfig:
         "auto", "cpu" or "cuda".
     resume : bool
         Go on from the checkpoint in `out` if there is one.
-    start_from : Path or None
-        Checkpoint whose weights to begin with; where it holds verifiers, these go on from them.
+    start_from : Path, str or None
+        Weights to begin with, by their folder or the name of shipped ones; their verifiers go on, too.
     seams : bool
         Whether the annotation was cut along the photos' middle lines, as in shared/data/fdu.
     split : mapping or None
@@ -65,7 +66,7 @@ class TrainConfig:
     seed: int = 1
     device: str = "auto"
     resume: bool = True
-    start_from: Path | None = None
+    start_from: Path | str | None = None
     seams: bool = False
     split: Mapping[str, Sequence[str]] | None = None
     verifier_epochs: int = 10

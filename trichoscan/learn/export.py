@@ -105,12 +105,12 @@ def export_weights(
 
 def _training(config: TrainConfig) -> dict[str, Any]:
     """`config` for strangers: names of folders rather than where they lie on this machine."""
-    photos, start_from = config.photos, config.start_from
+    photos = config.photos
     known = {name: value for name, value in asdict(config).items() if name != "split"}
     return known | {
         "photos": None if photos is None else photos.resolve().name,
         "out": config.out.resolve().name,
-        "start_from": None if start_from is None else start_from.name,
+        "start_from": None if config.start_from is None else Path(config.start_from).name,
     }
 
 

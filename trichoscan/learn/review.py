@@ -13,15 +13,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors.torch import load_file
-
 from trichoscan.learn.dataset import read_annotated
 from trichoscan.learn.gain import DRAWS, SURE, Outcome, compare_rows, judge_photos
 from trichoscan.learn.signed import FEWEST_JUDGES, SignedPhotos, gather_signed
 from trichoscan.learn.train import TrainConfig, train
 from trichoscan.records import TrichoscanError
-from trichoscan.segment.weights import Weights, find_weights, load_weights, states_of
+from trichoscan.segment.weights import Weights, find_weights, load_weights
 from trichoscan.study.store import whole_file
 
 NAME = "clinic-v1"
@@ -80,7 +77,7 @@ def learn_from_review(
         raise TrichoscanError(
             f"{results}: the photos held out have no hair: sign off photos of more subjects"
         )
-    config = TrainConfig(signed.folder, out, device=device, **(_settings(signed, out) | training))
+    config = TrainConfig(signed.folder, out, device=device, **(_settings(signed) | training))
     folder = train(config, log)
     _mark(folder, {"usable": False} | _inherited(folder, first))
     after = judge_photos(held_out, load_weights(folder, unproven=True), device)
@@ -98,26 +95,18 @@ def _tell(signed: SignedPhotos, log: Callable[[str], None]) -> None:
         log(f"{image}: signed off, but without a scale nothing can be learned from it")
 
 
-def _settings(signed: SignedPhotos, out: Path) -> dict[str, Any]:
+def _settings(signed: SignedPhotos) -> dict[str, Any]:
     """Of `train.TrainConfig`: go on from the shipped weights, on the sides that subjects were put on."""
     return {
         "name": NAME,
         "steps": STEPS,
         "phantom_share": PHANTOM_SHARE,
         "learning_rate": LEARNING_RATE,
-        "start_from": _checkpoint(find_weights(), out / "start.pt"),
+        "start_from": find_weights().name,
         "split": signed.split,
         "verifier_epochs": VERIFIER_EPOCHS,
         "verifier_phantoms": VERIFIER_PHANTOMS,
     }
-
-
-def _checkpoint(weights: Path, path: Path) -> Path:
-    """The shipped networks as a checkpoint to start from."""
-    state, verifiers = states_of(load_file(weights / "model.safetensors"))
-    with whole_file(path) as temporary:
-        torch.save({"mean_model": state} | verifiers, temporary)
-    return path
 
 
 def _inherited(folder: Path, first: Weights) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from trichoscan.segment.infer import resolve_device
 from trichoscan.segment.memory import keep_freed_memory
 from trichoscan.segment.network import WORKING_UM_PER_PX, HairNet, for_inference
 from trichoscan.segment.verifier import Verifier
-from trichoscan.segment.weights import VERIFIERS, Weights
+from trichoscan.segment.weights import VERIFIERS, Weights, stored_states
 
 __all__ = ["TrainConfig", "train"]
 
@@ -76,12 +76,14 @@ def train(config: TrainConfig, log: Callable[[str], None] = print) -> Path:
     Raises
     ------
     TrichoscanError
-        Where there is nothing to train on, or `out` holds a run on other crops.
+        Where there is nothing to train on or to train, or `out` holds a run on other crops.
     """
     from trichoscan.learn.export import export_weights
 
     if config.photos is None and config.phantom_share <= 0:
         raise TrichoscanError("nothing to train on: give --photos FOLDER or a phantom share above 0")
+    if not config.steps and config.start_from is None:
+        raise TrichoscanError("nothing is taught in 0 steps: give --start-from WEIGHTS")
     device = torch.device(resolve_device(config.device))
     keep_freed_memory()
     config.out.mkdir(parents=True, exist_ok=True)
@@ -109,9 +111,7 @@ def _train_verifiers(
     stored = {"working_um_per_px": WORKING_UM_PER_PX, "thresholds": DEFAULT_THRESHOLDS}
     weights = Weights(config.name, "", stored, for_inference(network))
     seen = [see(photo, weights, device.type) for photo in _photos_to_see(config, stems)]
-    start = {}
-    if config.start_from is not None:
-        start = torch.load(config.start_from, map_location=device, weights_only=True)
+    start = {} if config.start_from is None else stored_states(config.start_from)[1]
     verifiers = {}
     for name in VERIFIERS:
         learned = train_verifier(
@@ -185,7 +185,7 @@ def _go_on(
 
 
 def _start(config: TrainConfig, run: dict[str, Any], device: torch.device) -> tuple[_Learner, int]:
-    """Who learns and the steps done: from the checkpoint in `out`, the one named to start from, or new."""
+    """Who learns and the steps done: from the checkpoint in `out`, the weights to start from, or new."""
     torch.manual_seed(config.seed)
     model, mean_model = HairNet().to(device), HairNet().to(device)
     optimizer = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=0.02)
@@ -198,9 +198,9 @@ def _start(config: TrainConfig, run: dict[str, Any], device: torch.device) -> tu
         optimizer.load_state_dict(state["optimizer"])
         step = int(state["step"])
     elif config.start_from is not None:
-        state = torch.load(config.start_from, map_location=device, weights_only=True)
-        model.load_state_dict(state["mean_model"])
-        mean_model.load_state_dict(state["mean_model"])
+        state, _ = stored_states(config.start_from)
+        model.load_state_dict(state)
+        mean_model.load_state_dict(state)
     else:
         mean_model.load_state_dict(model.state_dict())
     return _Learner(model, mean_model, optimizer), step

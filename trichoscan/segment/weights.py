@@ -125,10 +125,27 @@ def load_weights(name_or_path: str | Path | None = None, *, unproven: bool = Fal
     return Weights(config["name"], sha256, config, for_inference(network), **verifiers)
 
 
-def states_of(
+def stored_states(
+    name_or_path: str | Path,
+) -> tuple[dict[str, torch.Tensor], dict[str, dict[str, torch.Tensor]]]:
+    """States, float32, of the network and of each of `VERIFIERS` that there is, to go on training from.
+
+    Raises
+    ------
+    TrichoscanError
+        Where the weights are missing or damaged.
+    """
+    folder = find_weights(name_or_path)
+    try:
+        return _states_of(load((folder / "model.safetensors").read_bytes()))
+    except (OSError, SafetensorError) as error:
+        raise TrichoscanError(f"{folder}/model.safetensors: cannot be read ({error})") from error
+
+
+def _states_of(
     tensors: Mapping[str, torch.Tensor],
 ) -> tuple[dict[str, torch.Tensor], dict[str, dict[str, torch.Tensor]]]:
-    """States, float32, of the network and of each of `VERIFIERS` that there is, in model.safetensors."""
+    """States of the network and of the verifiers in model.safetensors."""
     whole = {name: value.float() for name, value in tensors.items()}
     states = {}
     for verifier in VERIFIERS:
@@ -140,7 +157,7 @@ def states_of(
 
 def _load_networks(tensors: Mapping[str, torch.Tensor], network: HairNet) -> dict[str, Verifier]:
     """Fill `network`; those of `VERIFIERS` that the tensors hold."""
-    whole, states = states_of(tensors)
+    whole, states = _states_of(tensors)
     network.load_state_dict(whole, strict=True)
     verifiers = {}
     for name, state in states.items():
