@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw, ImageFont
 from trichoscan.phantom.draw import draw_phantom
 from trichoscan.photo.quality import assess
 from trichoscan.photo.read import read_photo
-from trichoscan.photo.text import text_mask
+from trichoscan.photo.writing import writing_mask
 from trichoscan.records import Photo
 from trichoscan.report.hide import PAINT, hide_burnt_in
 
@@ -43,20 +43,20 @@ def test_most_text_on_any_scalp_is_covered(scalps):
     covered = []
     for number in range(28):
         pixels, where = written(scalps[number % len(scalps)].pixels, number)
-        covered.append(text_mask(pixels)[where].mean())
+        covered.append(writing_mask(pixels)[where].mean())
     assert np.mean(covered) > 0.75 and np.mean(np.array(covered) > 0.9) >= 0.7
 
 
 def test_hair_is_no_text(scalps):
     for phantom in scalps:
-        assert not text_mask(phantom.pixels).any(), phantom.style
+        assert not writing_mask(phantom.pixels).any(), phantom.style
 
 
 def test_four_bars_in_a_row_are_no_text():
     pixels = np.full((300, 300, 3), 170, np.uint8)
     for x in range(40, 200, 24):
         cv2.line(pixels, (x, 100), (x + 6, 130), (20, 20, 20), 3, cv2.LINE_AA)
-    assert not text_mask(pixels).any()
+    assert not writing_mask(pixels).any()
 
 
 def test_what_is_burnt_in_is_left_out_and_painted_over(scalps):
@@ -78,4 +78,4 @@ def test_real_photos_keep_their_scalp_and_lose_their_banner(fdu):
     assert quality.burnt_in_mask[4:14, 10:360].mean() > 0.95, "patient's number and date"
     assert quality.burnt_in_mask.mean() < 0.05, "with bar and strip"
     for name in ("230219_A047", "230219_A091"):
-        assert not text_mask(read_photo(fdu / "images" / f"{name}.jpg").pixels).any()
+        assert not writing_mask(read_photo(fdu / "images" / f"{name}.jpg").pixels).any()

@@ -32,7 +32,7 @@ from trichoscan.segment.tiles import run_tile
 from trichoscan.segment.verifier import Verifier
 from trichoscan.segment.weights import Weights, load_weights
 
-PHANTOM_VALIDATION = 24
+PHANTOM_VALIDATION = 48
 """Phantoms on which confidence is fitted beside real photos, which show no long or light hair, or alone."""
 
 

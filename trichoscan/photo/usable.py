@@ -12,7 +12,7 @@ from trichoscan.photo.channels import brightest_channel
 from trichoscan.photo.drawn import RUN_PX, EdgeRun, edge_runs
 from trichoscan.photo.scale_bar import ScaleBar, find_scale_bar
 from trichoscan.photo.shrink import shrunk
-from trichoscan.photo.text import text_mask
+from trichoscan.photo.writing import writing_mask
 
 Mask = NDArray[np.bool_]
 
@@ -256,10 +256,10 @@ def not_scalp(pixels: NDArray[np.uint8]) -> tuple[Mask, Mask]:
     surround : (H, W) bool
         Dark surround of an aperture.
     overlay : (H, W) bool
-        Borders, boxes, bars, labels and text.
+        Borders, boxes, bars, labels, text and rulers.
     """
     gray = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
-    overlay = border_mask(gray) | box_mask(gray) | text_mask(pixels)
+    overlay = border_mask(gray) | box_mask(gray) | writing_mask(pixels)
     bar = find_scale_bar(pixels)
     if bar is not None:
         overlay |= bar_mask(pixels, bar)
