@@ -1,6 +1,6 @@
 """How often weights show a hair again that they showed once: what matching must know of them.
 
-Run: python benchmarks/repeatability.py --fdu ../shared/data/fdu [--weights follicle-v5] [--write]
+Run: python benchmarks/repeatability.py --fdu ../shared/data/fdu [--weights follicle-v6] [--write]
 
 Validation photos are plucked, moved, relit and recompressed, and drawn photos have their hair re-cut and
 re-combed; each hair of either photo that is truly there in the other is looked for among what detection found

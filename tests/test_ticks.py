@@ -5,10 +5,9 @@ import numpy as np
 import pytest
 
 from trichoscan.phantom.draw import draw_phantom
-from trichoscan.photo.ink import inks
 from trichoscan.photo.quality import assess
 from trichoscan.photo.read import read_photo
-from trichoscan.photo.ticks import FEWEST_TICKS, tick_boxes
+from trichoscan.photo.ticks import FEWEST_BLURRED, FEWEST_TICKS, tick_boxes
 from trichoscan.photo.writing import writing_mask
 from trichoscan.records import Photo
 
@@ -36,7 +35,7 @@ def ruled(pixels, ink, spacing_px, ticks=99, uneven_px=0.0):
 
 
 def found(pixels):
-    return [box for ink in inks(pixels) for box in tick_boxes(ink)]
+    return list(tick_boxes(pixels))
 
 
 @pytest.mark.parametrize("turned", [False, True])
@@ -74,3 +73,17 @@ def test_a_ruler_is_no_hair(scalps):
 def test_real_photos_have_no_ruler(fdu):
     for file in sorted((fdu / "images").glob("*.jpg"))[::25]:
         assert not found(read_photo(file).pixels), file.name
+
+
+def test_a_blurred_ruler_needs_more_ticks():
+    plain = np.full((200, 390, 3), 150, np.uint8)
+    for ticks, blurred in ((FEWEST_BLURRED, True), (FEWEST_BLURRED - 1, False)):
+        drawn = cv2.GaussianBlur(ruled(plain, INKS[1], 30.0, ticks)[0], (0, 0), 1.2)
+        assert bool(found(drawn)) == blurred
+
+
+def test_a_comb_is_a_ruler_too():
+    """A scale etched into the optics: ticks on a line."""
+    pixels, where = ruled(np.full((200, 390, 3), 150, np.uint8), INKS[1], 20.0)
+    cv2.line(pixels, (12, 30), (380, 30), INKS[1], 1)
+    assert writing_mask(pixels)[where].mean() > 0.95

@@ -212,7 +212,7 @@ def train(
         typer.Option(help="Results with photos signed off in 'trichoscan review': learn from these."),
     ] = None,
     name: Annotated[
-        str | None, typer.Option(help="Name of the weights; follicle-v5, or clinic-v1 from a review.")
+        str | None, typer.Option(help="Name of the weights; follicle-v6, or clinic-v1 from a review.")
     ] = None,
     steps: Annotated[
         int | None,

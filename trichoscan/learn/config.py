@@ -55,7 +55,7 @@ class TrainConfig:
 
     photos: Path | None
     out: Path
-    name: str = "follicle-v5"
+    name: str = "follicle-v6"
     steps: int = 2500
     batch: int = 8
     crop_px: int = 512

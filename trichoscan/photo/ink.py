@@ -18,6 +18,8 @@ STROKE_PX = 15
 CONTRASTS = (36, 72)
 """Steps of grey or colour by which ink stands out from its surroundings; glyphs run together at the lower
 one where the ground is uneven, and break up at the higher one where it is faint."""
+STROKE_CONTRASTS = (18, *CONTRASTS)
+"""The same for upright strokes: a row of even ones tells more than their darkness."""
 EDGE_SHARE = 0.45
 """Of the whole step at the ink's border, what lies between two neighbouring pixels: drawn text 0.5-1, hair
 through a lens 0.1-0.4."""
@@ -49,10 +51,6 @@ class Ink:
     h: NDArray[np.int64]
     area: NDArray[np.int64]
     edge_share: float
-
-    def transposed(self) -> Ink:
-        """Mirror all of it, so that what lies stands upright."""
-        return Ink(self.values.T, self.labels.T, self.y, self.x, self.h, self.w, self.area, self.edge_share)
 
     def cut(self, piece: int, margin: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
         """Values about a piece, and where it lies among them."""
@@ -86,14 +84,31 @@ def inks(pixels: NDArray[np.uint8]) -> Iterator[Ink]:
     gray = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
     colour = brightest_channel(pixels) - darkest_channel(pixels)
     kernel = np.ones((STROKE_PX, STROKE_PX), np.uint8)
-    for values, kind, edge_share in (
-        (gray, cv2.MORPH_TOPHAT, EDGE_SHARE),
-        (gray, cv2.MORPH_BLACKHAT, EDGE_SHARE),
-        (colour, cv2.MORPH_TOPHAT, COLOUR_EDGE_SHARE),
-    ):
-        strokes = cv2.morphologyEx(values, kind, kernel)
-        for contrast in CONTRASTS:
-            stands_out = (strokes >= contrast).astype(np.uint8)
-            _, labels, stats, _ = cv2.connectedComponentsWithStats(stands_out, connectivity=8)
-            x, y, w, h, area = stats.T.astype(np.int64)
-            yield Ink(values, np.asarray(labels, np.int32), x, y, w, h, area, edge_share)
+    yield from _pieces(gray, cv2.MORPH_TOPHAT, kernel, CONTRASTS, EDGE_SHARE)
+    yield from _pieces(gray, cv2.MORPH_BLACKHAT, kernel, CONTRASTS, EDGE_SHARE)
+    yield from _pieces(colour, cv2.MORPH_TOPHAT, kernel, CONTRASTS, COLOUR_EDGE_SHARE)
+
+
+def upright_strokes(gray: NDArray[np.uint8]) -> Iterator[Ink]:
+    """Light and dark ink that is narrow from left to right, each at two contrasts, of (H, W) uint8.
+
+    A line that lies is no part of it: the teeth of a comb are pieces of their own.
+    """
+    kernel = np.ones((1, STROKE_PX), np.uint8)
+    yield from _pieces(gray, cv2.MORPH_TOPHAT, kernel, STROKE_CONTRASTS, EDGE_SHARE)
+    yield from _pieces(gray, cv2.MORPH_BLACKHAT, kernel, STROKE_CONTRASTS, EDGE_SHARE)
+
+
+def _pieces(
+    values: NDArray[np.uint8],
+    kind: int,
+    kernel: NDArray[np.uint8],
+    contrasts: tuple[int, ...],
+    edge_share: float,
+) -> Iterator[Ink]:
+    strokes = cv2.morphologyEx(values, kind, kernel)
+    for contrast in contrasts:
+        stands_out = (strokes >= contrast).astype(np.uint8)
+        _, labels, stats, _ = cv2.connectedComponentsWithStats(stands_out, connectivity=8)
+        x, y, w, h, area = stats.T.astype(np.int64)
+        yield Ink(values, np.asarray(labels, np.int32), x, y, w, h, area, edge_share)

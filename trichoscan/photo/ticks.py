@@ -4,70 +4,84 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from trichoscan.photo.ink import Box, Ink
+from trichoscan.photo.ink import Box, Ink, upright_strokes
 
-FEWEST_TICKS = 5
-"""Hairs in a row happen; five crisp ones that begin on one row and stand evenly do not."""
+FEWEST_TICKS, FEWEST_BLURRED = 5, 8
+"""Hairs in a row happen; five crisp strokes that begin on one line and stand evenly do not, nor do eight that
+a lens has blurred: a ruler may lie on the skin."""
 LENGTH_PX = (5, 90)
 WIDEST_TICK = 0.45
 """Width over length; `FINEST_PX` wide is allowed always."""
 FINEST_PX = 3
 LEAST_FILLED = 0.6
 """Share of its bounds that a tick fills: it stands upright, as few hairs do."""
-LEVEL_PX = 1
-"""So far the ends of the ticks lie off their common row."""
+LEVEL_PX = 1.5
+"""So far the ends of the ticks lie off their common line."""
+STEEPEST = 0.06
+"""Rise of that line: a ruler lies straight, within 3.5 degrees, or is not found."""
 UNEVEN_PX, UNEVEN_SHARE = 1.5, 0.02
 """So far, and by so much of the spacing, a tick lies off its place."""
+NEIGHBOURS = 6
+"""Of the strokes that may follow one on its line, so many nearest are tried as the next tick."""
 NUMBERS_REACH = 2.5
 """Numbers stand so near to the ticks, in lengths of the longest."""
 
 
-def tick_boxes(ink: Ink) -> Iterator[Box]:
-    """Bounds of each row of ticks, upright or lying, with its numbers."""
-    yield from _upright(ink)
-    for x0, y0, x1, y1 in _upright(ink.transposed()):
-        yield y0, x0, y1, x1
+def tick_boxes(pixels: NDArray[np.uint8]) -> Iterator[Box]:
+    """Bounds of each row of ticks, upright or lying, with its numbers, in (H, W, 3) uint8 RGB."""
+    gray = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
+    for ink in upright_strokes(gray):
+        yield from _rows_of(ink)
+    for ink in upright_strokes(np.ascontiguousarray(gray.T)):
+        for x0, y0, x1, y1 in _rows_of(ink):
+            yield y0, x0, y1, x1
 
 
-def _upright(ink: Ink) -> Iterator[Box]:
+def _rows_of(ink: Ink) -> Iterator[Box]:
     fits = (ink.h >= LENGTH_PX[0]) & (ink.h <= LENGTH_PX[1])
     fits &= ink.w <= np.maximum(WIDEST_TICK * ink.h, FINEST_PX)
     fits &= ink.area >= LEAST_FILLED * ink.w * ink.h
     fits[0] = False
     strokes = np.flatnonzero(fits)
-    for ends in (ink.y, ink.y + ink.h):
-        taken: set[int] = set()
-        for level in np.unique(ends[strokes]).tolist():
-            row = strokes[np.abs(ends[strokes] - level) <= LEVEL_PX]
-            row = row[~np.isin(row, list(taken))]
-            ticks = _evenly_spaced(row, ink.x[row] + 0.5 * ink.w[row])
-            crisp = [k for k in ticks if ink.is_crisp(k)]
-            if len(crisp) >= FEWEST_TICKS and len(crisp) >= 0.8 * len(ticks):
-                taken.update(ticks)
-                yield _with_numbers(ink, np.array(ticks))
+    centre = ink.x[strokes] + 0.5 * ink.w[strokes]
+    order = np.argsort(centre)
+    for end in (ink.y, ink.y + ink.h):
+        at = np.stack([centre, end[strokes]], -1)[order]
+        for run in _evenly_spaced(at):
+            ticks = strokes[order][run]
+            crisp = sum(ink.is_crisp(k) for k in ticks.tolist())
+            if len(ticks) >= FEWEST_BLURRED or crisp >= max(FEWEST_TICKS, 0.8 * len(ticks)):
+                yield _with_numbers(ink, ticks)
 
 
-def _evenly_spaced(row: NDArray[np.intp], centres: NDArray[np.float64]) -> list[int]:
-    """The longest run of evenly spaced strokes of a row, less than `FEWEST_TICKS` for none."""
-    order = np.argsort(centres)
-    row, centres = row[order], centres[order]
-    best: list[int] = []
-    for first in range(len(row) - FEWEST_TICKS + 1):
-        for second in range(first + 1, min(first + 4, len(row))):
-            run = [first, second]
-            while True:
-                spacing = (centres[run[-1]] - centres[first]) / (len(run) - 1)
-                away = np.abs(centres - (centres[run[-1]] + spacing))
-                nearest = int(away.argmin())
-                if nearest <= run[-1] or away[nearest] > UNEVEN_PX + UNEVEN_SHARE * spacing:
-                    break
-                run.append(nearest)
-            if len(run) > len(best):
-                best = run
-    return [int(row[k]) for k in best]
+def _evenly_spaced(at: NDArray[np.float64]) -> Iterator[list[int]]:
+    """Runs of at least `FEWEST_TICKS` points, (N, 2) px from left to right, at even steps along a line."""
+    taken: set[int] = set()
+    for first in range(len(at)):
+        step = at - at[first]
+        follows = (step[:, 0] > 1) & (np.abs(step[:, 1]) <= STEEPEST * step[:, 0] + 1)
+        runs = [_run(at, first, int(second)) for second in np.flatnonzero(follows)[:NEIGHBOURS]]
+        best = max(runs, key=len, default=[])
+        if len(best) >= FEWEST_TICKS and not taken.issuperset(best):
+            taken.update(best)
+            yield best
+
+
+def _run(at: NDArray[np.float64], first: int, second: int) -> list[int]:
+    """Points at the places to which the step from the first to the second leads, as far as there are any."""
+    run = [first, second]
+    while True:
+        step = (at[run[-1]] - at[first]) / (len(run) - 1)
+        away = np.abs(at - at[run[-1]] - step)
+        near = np.flatnonzero((away[:, 0] <= UNEVEN_PX + UNEVEN_SHARE * step[0]) & (away[:, 1] <= LEVEL_PX))
+        near = near[near > run[-1]]
+        if not len(near):
+            return run
+        run.append(int(near[away[near].sum(1).argmin()]))
 
 
 def _with_numbers(ink: Ink, ticks: NDArray[np.intp]) -> Box:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,9 +34,10 @@ def writing_mask(pixels: NDArray[np.uint8]) -> NDArray[np.bool_]:
     height, width = pixels.shape[:2]
     scale = min(1.0, (WORK_AREA_PX / (height * width)) ** 0.5)
     mask = np.zeros((height, width), np.bool_)
-    for ink in inks(shrunk(pixels, scale)):
-        for x0, y0, x1, y1 in [*text_boxes(ink), *tick_boxes(ink)]:
-            pad = 2 + min(x1 - x0, y1 - y0) // 3
-            left, top, right, bottom = ((v / scale) for v in (x0 - pad, y0 - pad, x1 + pad, y1 + pad))
-            mask[max(int(top), 0) : int(bottom) + 1, max(int(left), 0) : int(right) + 1] = True
+    small = shrunk(pixels, scale)
+    lines = (box for ink in inks(small) for box in text_boxes(ink))
+    for x0, y0, x1, y1 in chain(lines, tick_boxes(small)):
+        pad = 2 + min(x1 - x0, y1 - y0) // 3
+        left, top, right, bottom = ((v / scale) for v in (x0 - pad, y0 - pad, x1 + pad, y1 + pad))
+        mask[max(int(top), 0) : int(bottom) + 1, max(int(left), 0) : int(right) + 1] = True
     return mask

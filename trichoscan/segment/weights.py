@@ -21,7 +21,7 @@ from trichoscan.segment.verifier import Verifier
 
 LATER_THRESHOLDS = {"weight_look", "tip_peak", "tip_link", "tip_look", "tip_bias"}
 """Operating points that older weights do not store."""
-DEFAULT_WEIGHTS = "follicle-v5"
+DEFAULT_WEIGHTS = "follicle-v6"
 VERIFIERS = ("verifier", "tip_verifier")
 """Their tensors in model.safetensors begin with this and a dot."""
 
