@@ -22,6 +22,7 @@ from trichoscan.learn.operating import (
     count_cv,
     fit_confidence,
     fit_tip_confidence,
+    left_out_points,
     reported,
     try_photos,
 )
@@ -89,7 +90,7 @@ def export_weights(
     least = choose_least_confidence(judged, fitted)
     tips = fit_tip_confidence([*real, *drawn])
     stored["thresholds"] = DEFAULT_THRESHOLDS | fitted | tips | {"confidence": least}
-    stored["count_cv"] = count_cv(judged, fitted, least)
+    stored["count_cv"] = count_cv(judged, left_out_points(judged, drawn if real else []))
     stored["validation"] = _summary(judged, fitted, least)
     stored["validation_phantoms"] = _summary(drawn, fitted, least)
     _write_config(folder, stored)

@@ -121,15 +121,33 @@ def reported(trial: Trial, fitted: Mapping[str, float], least: float) -> NDArray
     return kept[~trial.judged.ignored[kept]]
 
 
-def count_cv(trials: Sequence[Trial], fitted: Mapping[str, float], least: float) -> float:
-    """Relative SD of the count beyond what the confidences explain.
+def left_out_points(trials: Sequence[Trial], beside: Sequence[Trial]) -> list[tuple[dict[str, float], float]]:
+    """Confidence and least confidence for each photo, chosen on the other ones.
+
+    Parameters
+    ----------
+    trials : sequence of Trial
+        Photos on which the least confidence is chosen; of one alone, on itself.
+    beside : sequence of Trial
+        Others on which confidence is fitted, too.
+    """
+    points = []
+    for k in range(len(trials)):
+        others = [*trials[:k], *trials[k + 1 :]] or trials
+        fitted = fit_confidence([*others, *beside])
+        points.append((fitted, choose_least_confidence(others, fitted)))
+    return points
+
+
+def count_cv(trials: Sequence[Trial], points: Sequence[tuple[Mapping[str, float], float]]) -> float:
+    """Relative SD of the count beyond what the confidences explain, at each photo's `left_out_points`.
 
     By moments, over photos with at least 10 hairs: mean of error^2 / found^2, less that of
-    sum p (1 - p) / found^2. A few photos tell a variance badly, and these chose the operating point, so its
-    upper 95 % limit is taken (chi-square, one-sided).
+    sum p (1 - p) / found^2. A few photos tell a variance badly, so its upper 95 % limit is taken (chi-square,
+    one-sided).
     """
     error, by_chance = [], []
-    for trial in trials:
+    for trial, (fitted, least) in zip(trials, points, strict=True):
         kept = reported(trial, fitted, least)
         if trial.judged.true_count >= 10 and len(kept):
             p = trial.candidates.confidence(fitted)[kept]
