@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from trichoscan.phantom.draw import draw_phantom
+from trichoscan.photo import ticks
 from trichoscan.photo.quality import assess
 from trichoscan.photo.read import read_photo
 from trichoscan.photo.ticks import FEWEST_BLURRED, FEWEST_TICKS, tick_boxes
@@ -52,6 +53,19 @@ def test_rulers_on_any_scalp_are_covered(scalps, spacing_px, turned):
 def test_hair_makes_no_ruler(scalps):
     for phantom in scalps:
         assert not found(phantom.pixels), phantom.style
+
+
+def test_a_lattice_is_no_long_search(monkeypatch):
+    """Each row is begun once, and where strokes are very many none is looked for."""
+    tried, run = [], ticks._run
+    monkeypatch.setattr(ticks, "_run", lambda *args: tried.append(args) or run(*args))
+    few, many = (np.full(shape, 160, np.uint8) for shape in ((256, 200, 3), (1024, 1280, 3)))
+    for pixels in (few, many):
+        for y in range(10, pixels.shape[0] - 20, 26):
+            for x in range(8, pixels.shape[1] - 4, 11):
+                pixels[y : y + 14, x : x + 2] = 40
+    assert found(few) and not found(many)
+    assert len(tried) < 20_000
 
 
 def test_ticks_must_be_many_and_even():
