@@ -91,8 +91,8 @@ def test_real_photos_have_no_ruler(fdu):
 
 def test_a_blurred_ruler_needs_more_ticks():
     plain = np.full((200, 390, 3), 150, np.uint8)
-    for ticks, blurred in ((FEWEST_BLURRED, True), (FEWEST_BLURRED - 1, False)):
-        drawn = cv2.GaussianBlur(ruled(plain, INKS[1], 30.0, ticks)[0], (0, 0), 1.2)
+    for number, blurred in ((FEWEST_BLURRED, True), (FEWEST_BLURRED - 1, False)):
+        drawn = cv2.GaussianBlur(ruled(plain, INKS[1], 30.0, number)[0], (0, 0), 1.2)
         assert bool(found(drawn)) == blurred
 
 
