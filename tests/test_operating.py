@@ -75,6 +75,14 @@ def test_one_photo_alone_has_its_own_points():
     assert left_out_points([trial], []) == [(fitted, choose_least_confidence([trial], fitted))]
 
 
+def test_a_photo_of_which_nothing_is_found_counts_as_wrong_altogether():
+    trials = drawn(8)
+    candidates = trials[0].candidates
+    blind = replace(trials[0], candidates=replace(candidates, features=candidates.features - 99))
+    points = left_out_points(trials, [])
+    assert count_cv([blind, *trials[1:]], points) > 2 * count_cv(trials, points)
+
+
 @pytest.mark.parametrize("truth_sd", [0.1, 0.2])
 def test_the_error_of_the_count_is_found_and_not_flattered(truth_sd):
     """Its upper limit lies above the truth in most sets of photos, and not far above."""

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from trichoscan.phantom.draw import draw_phantom
+from trichoscan.photo import ticks
 from trichoscan.photo.quality import assess
 from trichoscan.photo.read import read_photo
 from trichoscan.photo.ticks import FEWEST_BLURRED, FEWEST_TICKS, tick_boxes
@@ -54,6 +55,19 @@ def test_hair_makes_no_ruler(scalps):
         assert not found(phantom.pixels), phantom.style
 
 
+def test_a_lattice_is_no_long_search(monkeypatch):
+    """Each row is begun once, and where strokes are very many none is looked for."""
+    tried, run = [], ticks._run
+    monkeypatch.setattr(ticks, "_run", lambda *args: tried.append(args) or run(*args))
+    few, many = (np.full(shape, 160, np.uint8) for shape in ((256, 200, 3), (1024, 1280, 3)))
+    for pixels in (few, many):
+        for y in range(10, pixels.shape[0] - 20, 26):
+            for x in range(8, pixels.shape[1] - 4, 11):
+                pixels[y : y + 14, x : x + 2] = 40
+    assert found(few) and not found(many)
+    assert len(tried) < 20_000
+
+
 def test_ticks_must_be_many_and_even():
     plain = np.full((200, 390, 3), 150, np.uint8)
     assert found(ruled(plain, INKS[0], 30.0, FEWEST_TICKS)[0])
@@ -77,8 +91,8 @@ def test_real_photos_have_no_ruler(fdu):
 
 def test_a_blurred_ruler_needs_more_ticks():
     plain = np.full((200, 390, 3), 150, np.uint8)
-    for ticks, blurred in ((FEWEST_BLURRED, True), (FEWEST_BLURRED - 1, False)):
-        drawn = cv2.GaussianBlur(ruled(plain, INKS[1], 30.0, ticks)[0], (0, 0), 1.2)
+    for number, blurred in ((FEWEST_BLURRED, True), (FEWEST_BLURRED - 1, False)):
+        drawn = cv2.GaussianBlur(ruled(plain, INKS[1], 30.0, number)[0], (0, 0), 1.2)
         assert bool(found(drawn)) == blurred
 
 

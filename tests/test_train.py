@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from trichoscan.learn import export
+from trichoscan.learn.config import split_photos
 from trichoscan.learn.labels import LabelledHair, label_maps
 from trichoscan.learn.loss import losses
 from trichoscan.learn.train import TrainConfig, train
@@ -105,7 +106,7 @@ def test_weights_of_phantoms_alone_say_so(finished: Path) -> None:
     folder = finished / "weights" / "tiny"
     card = (folder / "CARD.md").read_text()
     assert "Phantoms only" in card
-    assert "over what the network finds on\n2 phantoms" in card
+    assert "over what the network finds on\n2 phantoms, 40 % of them without hair." in card
     assert load_weights(folder).config["split"]["held_out"] == []
 
 
@@ -137,12 +138,46 @@ def test_verifiers_alone_go_on_from_weights(tmp_path: Path, monkeypatch: pytest.
     assert verifiers_after.keys() == verifiers_before.keys() != set()
     for name, state in verifiers_after.items():
         assert not torch.equal(state["decide.weight"], verifiers_before[name]["decide.weight"])
-    assert f"The network is that of {DEFAULT_WEIGHTS}." in (folder / "CARD.md").read_text()
+    assert (
+        f"The network is that of {DEFAULT_WEIGHTS}, and its verifiers went on."
+        in (folder / "CARD.md").read_text()
+    )
 
 
-def test_no_steps_and_nothing_to_start_from_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(TrichoscanError, match="give --start-from WEIGHTS"):
-        train(config(tmp_path, steps=0))
+def test_no_steps_leave_a_checkpoint_alone(tiny_run: Path) -> None:
+    """The network is that of the weights to start from, as the card says."""
+    folder = train(config(tiny_run, steps=0, start_from=DEFAULT_WEIGHTS), log=lambda line: None)
+    network, _ = stored_states(folder)
+    assert torch.equal(network["head.bias"], stored_states(DEFAULT_WEIGHTS)[0]["head.bias"])
+
+
+@pytest.mark.parametrize("changes", [{}, {"start_from": DEFAULT_WEIGHTS, "verifier_epochs": 0}])
+def test_teaching_nothing_is_refused(tmp_path: Path, changes: dict[str, object]) -> None:
+    with pytest.raises(TrichoscanError, match="nothing is taught in 0 steps"):
+        train(config(tmp_path, steps=0, **changes))
+
+
+def test_weights_to_start_from_are_checked_first(tiny_run: Path) -> None:
+    with pytest.raises(TrichoscanError, match="nowhere: no weights of this name"):
+        train(config(tiny_run, start_from="nowhere"))
+    with pytest.raises(TrichoscanError, match="run with other start: give another --out"):
+        train(config(tiny_run, start_from=DEFAULT_WEIGHTS))
+    model = tiny_run / "weights" / "tiny" / "model.safetensors"
+    model.write_bytes(model.read_bytes()[:-2] + b"00")
+    with pytest.raises(TrichoscanError, match="damaged"):
+        train(config(tiny_run, start_from=model.parent))
+
+
+def test_photos_that_the_start_has_seen_are_not_held_out(fdu: Path, tmp_path: Path) -> None:
+    """Of a part of the photos, others would be held out by the hash of their names."""
+    shipped = load_weights().config["split"]
+    some = {side: names[:8] for side, names in shipped.items()}
+    for kind, ending in (("images", "jpg"), ("truth", "json")):
+        (tmp_path / kind).mkdir()
+        for stem in (stem for names in some.values() for stem in names):
+            (tmp_path / kind / f"{stem}.{ending}").symlink_to(fdu / kind / f"{stem}.{ending}")
+    begun = config(tmp_path / "run", photos=tmp_path, held_out=8, validation=8, start_from=DEFAULT_WEIGHTS)
+    assert split_photos(begun) == some
 
 
 def test_weights_tell_nothing_of_the_machine(
@@ -160,8 +195,6 @@ def test_weights_tell_nothing_of_the_machine(
 
 
 def test_held_out_photos_are_listed_and_no_twin_of_them_is_trained_on(fdu: Path, tmp_path: Path) -> None:
-    from trichoscan.learn.config import split_photos
-
     split = split_photos(config(tmp_path, photos=fdu))
     assert [len(split[side]) for side in ("held_out", "validation", "train")] == [60, 24, 206]
     side_of = {name: side for side, names in split.items() for name in names}

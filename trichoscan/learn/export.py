@@ -199,12 +199,12 @@ this folder."""
 STEPS = (
     "{steps} steps of {batch} crops of {crop_px} px at {working_um_per_px} um per px, seed {seed}{before}."
 )
-NO_STEPS = "The network is that of {start_from}."
+NO_STEPS = "The network is that of {start_from}, and its verifiers went on."
 VERIFIERS_DATA = """
 
 Verifiers of roots and of tips: {verifier_epochs} times over what the network finds on
-{photos}{verifier_phantoms} phantoms."""
-TURNED_ABOUT = "the same photos, these turned about, and "
+{photos}{verifier_phantoms} phantoms, {bare:.0f} % of them without hair."""
+TURNED_ABOUT = "the same photos, {verifier_views} other views of each, and "
 REAL_LIMITS = """Real hair in training was clipped and dark, of one clinic and one camera. Long, light
 and thin hair was learned from phantoms mostly."""
 
@@ -233,7 +233,9 @@ def _taught(training: dict[str, Any]) -> str:
     text = (STEPS if training["steps"] else NO_STEPS).format(**training, before=before)
     if training["verifier_epochs"]:
         real = training["photos"] is not None
-        text += VERIFIERS_DATA.format(**training | {"photos": TURNED_ABOUT if real else ""})
+        photos = TURNED_ABOUT.format(**training) if real else ""
+        bare = 100 * training["verifier_bare_share"]
+        text += VERIFIERS_DATA.format(**training | {"photos": photos, "bare": bare})
     return text
 
 

@@ -130,6 +130,11 @@ def left_out_points(trials: Sequence[Trial], beside: Sequence[Trial]) -> list[tu
         Photos on which the least confidence is chosen; of one alone, on itself.
     beside : sequence of Trial
         Others on which confidence is fitted, too.
+
+    Returns
+    -------
+    list of (dict, float)
+        As of `fit_confidence` and `choose_least_confidence`, in the order of `trials`.
     """
     points = []
     for k in range(len(trials)):
@@ -149,10 +154,11 @@ def count_cv(trials: Sequence[Trial], points: Sequence[tuple[Mapping[str, float]
     error, by_chance = [], []
     for trial, (fitted, least) in zip(trials, points, strict=True):
         kept = reported(trial, fitted, least)
-        if trial.judged.true_count >= 10 and len(kept):
+        if trial.judged.true_count >= 10:
             p = trial.candidates.confidence(fitted)[kept]
-            error.append((len(kept) - trial.judged.true_count) ** 2 / len(kept) ** 2)
-            by_chance.append((p * (1 - p)).sum() / len(kept) ** 2)
+            whole = len(kept) or trial.judged.true_count
+            error.append((len(kept) - trial.judged.true_count) ** 2 / whole**2)
+            by_chance.append((p * (1 - p)).sum() / whole**2)
     if not error:
         return 0.1
     largest = np.sum(error) / chi2.ppf(0.05, len(error))

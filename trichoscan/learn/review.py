@@ -28,7 +28,7 @@ LEARNING_RATE = 2e-4
 """A tenth of that of a training from scratch: what was learned is not to be forgotten."""
 PHANTOM_SHARE = 0.4
 """Phantoms keep alive what the clinic's own photos do not show: light, long and thin hair."""
-VERIFIER_EPOCHS, VERIFIER_PHANTOMS = 2, 60
+VERIFIER_EPOCHS, VERIFIER_PHANTOMS, VERIFIER_VIEWS = 2, 60, 1
 """The verifiers go on from the shipped ones, on the same photos."""
 FEWEST_HAIRS = 200
 """Hairs on the validation photos that it takes to choose operating points anew."""
@@ -106,6 +106,7 @@ def _settings(signed: SignedPhotos) -> dict[str, Any]:
         "split": signed.split,
         "verifier_epochs": VERIFIER_EPOCHS,
         "verifier_phantoms": VERIFIER_PHANTOMS,
+        "verifier_views": VERIFIER_VIEWS,
     }
 
 

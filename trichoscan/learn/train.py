@@ -29,7 +29,7 @@ from trichoscan.segment.infer import resolve_device
 from trichoscan.segment.memory import keep_freed_memory
 from trichoscan.segment.network import WORKING_UM_PER_PX, HairNet, for_inference
 from trichoscan.segment.verifier import Verifier
-from trichoscan.segment.weights import VERIFIERS, Weights, stored_states
+from trichoscan.segment.weights import VERIFIERS, Weights, load_weights, stored_states
 
 __all__ = ["TrainConfig", "train"]
 
@@ -41,10 +41,6 @@ VERIFIER_SEED = 1_000_003
 VERIFIER_PHANTOM_PX = 640
 """As if crops were so large, two thirds more than usual: fewer hairs of these phantoms are cut, and they
 carry rulers and other signs, which small photos do not."""
-VERIFIER_BARE_SHARE = 0.4
-"""So many of these phantoms are without hair: rulers, glints and ink are rare, and must be met often."""
-VERIFIER_VIEWS = 3
-"""So often the verifiers see each photo in another view, beside as it is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,8 +78,9 @@ def train(config: TrainConfig, log: Callable[[str], None] = print) -> Path:
 
     if config.photos is None and config.phantom_share <= 0:
         raise TrichoscanError("nothing to train on: give --photos FOLDER or a phantom share above 0")
-    if not config.steps and config.start_from is None:
+    if not config.steps and (config.start_from is None or not config.verifier_epochs):
         raise TrichoscanError("nothing is taught in 0 steps: give --start-from WEIGHTS")
+    _check_start(config)
     device = torch.device(resolve_device(config.device))
     keep_freed_memory()
     config.out.mkdir(parents=True, exist_ok=True)
@@ -92,7 +89,7 @@ def train(config: TrainConfig, log: Callable[[str], None] = print) -> Path:
     learner, step = _start(config, run, device)
     if step < config.steps:
         _go_on(learner, step, config, run, device, log)
-    else:
+    elif config.steps:
         log(f"{config.out}: {step} steps are done already; on to the operating points")
     verifiers = _train_verifiers(learner.mean_model, config, split["train"], device, log)
     return export_weights(
@@ -135,13 +132,24 @@ def _photos_to_see(config: TrainConfig, stems: list[str]) -> Iterator[AnnotatedP
         assert config.photos is not None
         (photo,) = read_annotated(config.photos, [stem], seams=config.seams)
         yield photo
-        for view in range(VERIFIER_VIEWS):
+        for view in range(config.verifier_views):
             rng = np.random.default_rng([config.seed, *stem.encode(), view, VERIFIER_SEED])
             yield turned_about(photo, rng)
     for which in range(config.verifier_phantoms):
         rng = np.random.default_rng([config.seed, which, VERIFIER_SEED])
-        style = "bare" if rng.random() < VERIFIER_BARE_SHARE else None
+        style = "bare" if rng.random() < config.verifier_bare_share else None
         yield phantom_photo(int(rng.integers(2**31)), VERIFIER_PHANTOM_PX, rng, style)
+
+
+def _check_start(config: TrainConfig) -> None:
+    """Raise TrichoscanError where the weights to start from are missing, damaged or of another size."""
+    if config.start_from is None:
+        return
+    widths = tuple(load_weights(config.start_from, unproven=True).config["widths"])
+    if widths != HairNet().widths:
+        raise TrichoscanError(
+            f"{config.start_from}: a network of another size, {widths}: start from others, or from nothing"
+        )
 
 
 def _run_of(config: TrainConfig, photos: list[str]) -> dict[str, Any]:
@@ -153,6 +161,7 @@ def _run_of(config: TrainConfig, photos: list[str]) -> dict[str, Any]:
         "seed": config.seed,
         "phantom_share": config.phantom_share,
         "seams": config.seams,
+        "start": None if config.start_from is None else load_weights(config.start_from, unproven=True).sha256,
     }
 
 
@@ -190,7 +199,7 @@ def _start(config: TrainConfig, run: dict[str, Any], device: torch.device) -> tu
     model, mean_model = HairNet().to(device), HairNet().to(device)
     optimizer = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=0.02)
     checkpoint, step = config.out / "checkpoint.pt", 0
-    if config.resume and checkpoint.exists():
+    if config.resume and config.steps and checkpoint.exists():
         state = torch.load(checkpoint, map_location=device, weights_only=True)
         _check_same_run(config.out, state.get("run", {}), run)
         model.load_state_dict(state["model"])

@@ -71,7 +71,7 @@ class Ink:
         around = self._around(piece, 4)
         if not len(around):  # a stroke that fills its bounds
             around = self._around(piece, 8)
-        if not len(around):
+        if not len(around) or near.shape[1] < 2:
             return False
         ground, full = float(np.median(around)), 80 if inside.mean() > around.mean() else 20
         whole = max(abs(ground - float(np.percentile(inside, full))), 1.0)
@@ -80,7 +80,17 @@ class Ink:
 
 
 def inks(pixels: NDArray[np.uint8]) -> Iterator[Ink]:
-    """Light, dark and coloured ink, each at two contrasts, of (H, W, 3) uint8 RGB."""
+    """Find light, dark and coloured ink, each at two contrasts.
+
+    Parameters
+    ----------
+    pixels : (H, W, 3) uint8
+        RGB.
+
+    Yields
+    ------
+    Ink
+    """
     gray = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
     colour = brightest_channel(pixels) - darkest_channel(pixels)
     kernel = np.ones((STROKE_PX, STROKE_PX), np.uint8)
@@ -90,9 +100,17 @@ def inks(pixels: NDArray[np.uint8]) -> Iterator[Ink]:
 
 
 def upright_strokes(gray: NDArray[np.uint8]) -> Iterator[Ink]:
-    """Light and dark ink that is narrow from left to right, each at two contrasts, of (H, W) uint8.
+    """Find light and dark ink that is narrow from left to right, each at three contrasts.
 
     A line that lies is no part of it: the teeth of a comb are pieces of their own.
+
+    Parameters
+    ----------
+    gray : (H, W) uint8
+
+    Yields
+    ------
+    Ink
     """
     kernel = np.ones((1, STROKE_PX), np.uint8)
     yield from _pieces(gray, cv2.MORPH_TOPHAT, kernel, STROKE_CONTRASTS, EDGE_SHARE)

@@ -17,7 +17,7 @@ WORK_AREA_PX = 8_000_000
 
 
 def writing_mask(pixels: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Mark text and rulers that are burnt into the scalp itself.
+    """Mark text that is burnt into the scalp itself, and the ticks of rulers, burnt in or lying on it.
 
     Ink is sought by its contrast (light and dark) and by its colour, in pieces with edges that no lens makes.
 

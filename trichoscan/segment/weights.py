@@ -72,7 +72,7 @@ def find_weights(name_or_path: str | Path | None = None) -> Path:
         if (place / "config.json").is_file():
             return place
     raise TrichoscanError(
-        f"{wanted}: no weights of this name or folder; leave --weights out to use {DEFAULT_WEIGHTS}"
+        f"{wanted}: no weights of this name, nor a folder with them; {DEFAULT_WEIGHTS} comes with trichoscan"
     )
 
 
