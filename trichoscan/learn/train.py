@@ -80,12 +80,12 @@ def train(config: TrainConfig, log: Callable[[str], None] = print) -> Path:
         raise TrichoscanError("nothing to train on: give --photos FOLDER or a phantom share above 0")
     if not config.steps and (config.start_from is None or not config.verifier_epochs):
         raise TrichoscanError("nothing is taught in 0 steps: give --start-from WEIGHTS")
-    _check_start(config)
+    start = _checked_start(config)
     device = torch.device(resolve_device(config.device))
     keep_freed_memory()
     config.out.mkdir(parents=True, exist_ok=True)
     split = split_photos(config)
-    run = _run_of(config, split["train"])
+    run = _run_of(config, split["train"], start)
     learner, step = _start(config, run, device)
     if step < config.steps:
         _go_on(learner, step, config, run, device, log)
@@ -141,18 +141,20 @@ def _photos_to_see(config: TrainConfig, stems: list[str]) -> Iterator[AnnotatedP
         yield phantom_photo(int(rng.integers(2**31)), VERIFIER_PHANTOM_PX, rng, style)
 
 
-def _check_start(config: TrainConfig) -> None:
-    """Raise TrichoscanError where the weights to start from are missing, damaged or of another size."""
+def _checked_start(config: TrainConfig) -> Weights | None:
+    """Weights to start from, if any; TrichoscanError where they are missing, damaged or of another size."""
     if config.start_from is None:
-        return
-    widths = tuple(load_weights(config.start_from, unproven=True).config["widths"])
+        return None
+    start = load_weights(config.start_from, unproven=True)
+    widths = tuple(start.config["widths"])
     if widths != HairNet().widths:
         raise TrichoscanError(
             f"{config.start_from}: a network of another size, {widths}: start from others, or from nothing"
         )
+    return start
 
 
-def _run_of(config: TrainConfig, photos: list[str]) -> dict[str, Any]:
+def _run_of(config: TrainConfig, photos: list[str], start: Weights | None) -> dict[str, Any]:
     """What the crops of a run depend on; a checkpoint goes on only with the same."""
     return {
         "photos": photos,
@@ -161,7 +163,7 @@ def _run_of(config: TrainConfig, photos: list[str]) -> dict[str, Any]:
         "seed": config.seed,
         "phantom_share": config.phantom_share,
         "seams": config.seams,
-        "start": None if config.start_from is None else load_weights(config.start_from, unproven=True).sha256,
+        "start": None if start is None else start.sha256,
     }
 
 
