@@ -1,0 +1,180 @@
+"""The program beside a second annotation, of exposures that stand in data/fdu under several names.
+
+Run: python benchmarks/twice.py --fdu ../shared/data/fdu [--page docs/accuracy.md]
+
+What two annotations of one exposure say of each other is what may be hoped for from any third. Each name is
+judged by its own annotation: once the hairs that were drawn under the other name, once those that the
+program finds. Where both names' hairs are known, the program's are also asked for what both drew, what only
+one drew, and what neither did.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from itertools import permutations
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tables import into_page, markdown
+
+from trichoscan.learn.evaluate import judge_all, summarize
+from trichoscan.learn.hair_sets import NO_UNIT, HairSet, read_truth
+from trichoscan.learn.pairing import pair_hairs
+from trichoscan.learn.twins import find_twins
+from trichoscan.learn.verdict import Verdict, judge_photo
+from trichoscan.segment.weights import load_weights
+from trichoscan.study.batch import RunOptions, analyze_folder
+
+ROWS = {
+    "photos": ("photos judged", "{:.0f}"),
+    "true_hairs": ("hairs", "{:.0f}"),
+    "precision": ("precision", "{:.3f}"),
+    "recall": ("recall", "{:.3f}"),
+    "f1": ("F1", "{:.3f}"),
+    "count_bias_percent": ("count bias %", "{:+.1f}"),
+    "count_error_percent": ("count error %", "{:.1f}"),
+    "root_error_median_um": ("root error um", "{:.0f}"),
+    "thin_recall": ("thin recall", "{:.2f}"),
+    "units_right_percent": ("hairs per unit right %", "{:.0f}"),
+}
+
+Names = list[tuple[str, str]]
+"""Ordered pairs of names of one exposure: whose annotation is the truth, and the other."""
+
+
+@dataclass(frozen=True)
+class Shared:
+    """Hairs by who drew them, and those of them that the program finds; and what it finds beside them."""
+
+    both: int
+    both_found: int
+    one: int
+    one_found: int
+    found: int
+    found_by_neither: int
+
+
+def twice_drawn(fdu: Path) -> list[frozenset[str]]:
+    """Names of each exposure that has several."""
+    return find_twins({file.stem: file for file in sorted((fdu / "images").glob("*.jpg"))})
+
+
+def without_debris(hairs: HairSet) -> HairSet:
+    """The set as someone's finding: what is marked as debris was not called a hair."""
+    keep = np.flatnonzero(hairs.unit != NO_UNIT)
+    columns = [column.name for column in fields(HairSet) if column.name != "paths_px"]
+    kept = {name: getattr(hairs, name)[keep] for name in columns}
+    return replace(hairs, paths_px=tuple(hairs.paths_px[k] for k in keep), **kept)
+
+
+def by_the_other(fdu: Path, names: Names) -> list[Verdict]:
+    """Each name's annotation as truth, the other's as what was found."""
+    verdicts = []
+    for name, other in names:
+        truth, second = (
+            read_truth(fdu / "truth" / f"{stem}.json", seams=True, direction="chord")
+            for stem in (name, other)
+        )
+        found = without_debris(second.hairs)
+        verdicts.append(
+            judge_photo(name, "ok", found, truth.hairs, um_per_px=truth.um_per_px, focus=float("nan"))
+        )
+    return verdicts
+
+
+def by_the_program(fdu: Path, stems: Sequence[str]) -> dict[str, Verdict]:
+    """Each name's annotation as truth, what the program finds on its file beside it."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [fdu / "images" / f"{stem}.jpg" for stem in stems]
+        analyze_folder(
+            paths, Path(folder), RunOptions(manifest=fdu / "images" / "manifest.csv", device="cpu")
+        )
+        files = {f"{stem}.jpg": fdu / "truth" / f"{stem}.json" for stem in stems}
+        verdicts = judge_all(Path(folder), files, seams=True, direction="chord")
+    return {Path(verdict.image).stem: verdict for verdict in verdicts}
+
+
+def shared(second: Sequence[Verdict], program: Sequence[Verdict]) -> Shared:
+    """What the program finds of hairs that both drew, or one; each ordered pair of names counts once.
+
+    `second` and `program` are of the same names. Judged is what each name's own annotation judges. A found
+    hair is nobody's where neither annotation pairs with it.
+    """
+    total = np.zeros(6, int)
+    for other, own in zip(second, program, strict=True):
+        drawn_twice = _paired(other, "true")
+        judged, hit = own.true_judged, own.true_hit
+        matched_by_other = pair_hairs(own.found.ends_px, other.found.ends_px, own.um_per_px).found
+        free = own.found_judged & ~own.found_right
+        nobody = free.copy()
+        nobody[matched_by_other] = False
+        total += [
+            np.count_nonzero(judged & drawn_twice),
+            np.count_nonzero(hit & drawn_twice),
+            np.count_nonzero(judged & ~drawn_twice),
+            np.count_nonzero(hit & ~drawn_twice),
+            np.count_nonzero(own.found_judged),
+            np.count_nonzero(nobody),
+        ]
+    return Shared(*(int(number) for number in total))
+
+
+def _paired(verdict: Verdict, side: str) -> NDArray[np.bool_]:
+    """(K,) which of the found or true hairs have a partner."""
+    paired = np.zeros(len(getattr(verdict, side)), bool)
+    paired[getattr(verdict.pairs, side)] = True
+    return paired
+
+
+def columns_of(fdu: Path) -> Iterator[tuple[str, list[Verdict], list[Verdict]]]:
+    """Title, verdicts on the second annotation and on the program: held-out exposures, then the others."""
+    held_out = set(load_weights().config["split"]["held_out"])
+    groups = twice_drawn(fdu)
+    program = by_the_program(fdu, sorted(set().union(*groups)))
+    for title, apart in (("held out", True), ("the others", False)):
+        of_side = [group for group in groups if bool(group & held_out) == apart]
+        names = [pair for group in of_side for pair in permutations(sorted(group), 2)]
+        if names:
+            yield title, by_the_other(fdu, names), [program[name] for name, _ in names]
+
+
+def table(fdu: Path) -> str:
+    """Markdown of all figures, and what the program finds of hairs that both drew."""
+    head, figures, told = [""], [], []
+    for title, second, program in columns_of(fdu):
+        head += [f"{title}: second annotation", f"{title}: program"]
+        figures += [summarize(second), summarize(program)]
+        some = shared(second, program)
+        told.append(
+            f"{title.capitalize()}: of {some.both} hairs that both drew the program finds "
+            f"{100 * some.both_found / some.both:.0f} %, of {some.one} that only one drew "
+            f"{100 * some.one_found / some.one:.0f} %; of {some.found} that it finds neither drew "
+            f"{100 * some.found_by_neither / some.found:.1f} %."
+        )
+    rows = []
+    for key, (words, form) in ROWS.items():
+        values = [one[key] for one in figures]
+        rows.append([words, *("" if value is None else form.format(value) for value in values)])
+    made = f"Weights {load_weights().label}; made by `python benchmarks/twice.py`."
+    return "\n\n".join([markdown(head, rows), " ".join(told), made])
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--fdu", type=Path, required=True)
+    parser.add_argument("--page", type=Path, help="put the table into this page, docs/accuracy.md")
+    options = parser.parse_args()
+    text = table(options.fdu)
+    print(text)
+    if options.page:
+        page = into_page(options.page.read_text(encoding="utf-8"), "twice", text)
+        options.page.write_text(page, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
