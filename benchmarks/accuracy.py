@@ -61,6 +61,15 @@ ROWS = {
 }
 
 
+NEEDS = {
+    "precision": "true_hairs",
+    "f1": "true_hairs",
+    "calibration_error": "true_hairs",
+    "tip_calibration_error": "tips",
+}
+"""What a figure is of: of fewer than `FEWEST` it is not told."""
+
+
 def real_photos(fdu: Path, photos: int, folder: Path) -> dict[str, float | None]:
     """Figures on held-out real photos with hand-drawn hairs; seams of the annotation are left out."""
     held_out = load_weights().config["split"]["held_out"][:photos]
@@ -95,8 +104,10 @@ def phantoms(style: str, number: int, folder: Path) -> dict[str, float | None]:
     """Figures on phantoms of one style, seen by directions over the first 0.4 mm of each hair."""
     write_phantoms(folder / "set", n=number, seed=PHANTOM_SEED, style=style)
     analyze_folder([folder / "set" / "images"], folder / "results", RunOptions(device="cpu"))
-    figures = evaluate(folder / "results", folder / "set" / "truth", direction="start")
-    return figures | {"crossing_f1": crossing_f1(folder / "results")}
+    results = folder / "results"
+    figures = evaluate(results, folder / "set" / "truth", direction="start")
+    holds = interval_holds_percent(results) if figures["true_hairs"] else None
+    return figures | {"crossing_f1": crossing_f1(results), "interval_holds_percent": holds}
 
 
 def measure(fdu: Path | None, photos: int, number: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -174,10 +185,14 @@ def table(figures: dict[str, dict[str, float | None]]) -> str:
     for key, (title, form) in ROWS.items():
         if not any(key in kind for kind in figures.values()):
             continue
-        values = [kind.get(key) for kind in figures.values()]
+        values = [kind.get(key) if _enough(kind, key) else None for kind in figures.values()]
         cells = ["" if value is None else form.format(value) for value in values]
         lines.append(f"| {title} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def _enough(kind: Mapping[str, float | None], key: str) -> bool:
+    return key not in NEEDS or (kind[NEEDS[key]] or 0) >= FEWEST
 
 
 def made_of(record: dict[str, Any]) -> str:

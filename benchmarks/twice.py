@@ -3,9 +3,9 @@
 Run: python benchmarks/twice.py --fdu ../shared/data/fdu [--page docs/accuracy.md]
 
 What two annotations of one exposure say of each other is what may be hoped for from any third. Each name is
-judged by its own annotation: once the hairs that were drawn under the other name, once those that the
-program finds. Where both names' hairs are known, the program's are also asked for what both drew, what only
-one drew, and what neither did.
+judged by its own annotation, once by the hairs that were drawn under each other name, once by those that the
+program finds; of these it is also asked what both drew, what only one drew, and what neither did. As every
+pair of names is compared both ways, the second annotation has no bias, and as much precision as recall.
 """
 
 from __future__ import annotations
@@ -13,12 +13,11 @@ from __future__ import annotations
 import argparse
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from itertools import permutations
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from tables import into_page, markdown
 
 from trichoscan.learn.evaluate import judge_all, summarize
@@ -30,32 +29,19 @@ from trichoscan.segment.weights import load_weights
 from trichoscan.study.batch import RunOptions, analyze_folder
 
 ROWS = {
-    "photos": ("photos judged", "{:.0f}"),
-    "true_hairs": ("hairs", "{:.0f}"),
-    "precision": ("precision", "{:.3f}"),
-    "recall": ("recall", "{:.3f}"),
+    "photos": ("comparisons", "{:.0f}"),
     "f1": ("F1", "{:.3f}"),
-    "count_bias_percent": ("count bias %", "{:+.1f}"),
     "count_error_percent": ("count error %", "{:.1f}"),
     "root_error_median_um": ("root error um", "{:.0f}"),
     "thin_recall": ("thin recall", "{:.2f}"),
     "units_right_percent": ("hairs per unit right %", "{:.0f}"),
+    "both_found_percent": ("found of what both drew %", "{:.1f}"),
+    "one_found_percent": ("found of what one drew %", "{:.0f}"),
+    "nobodys_percent": ("drawn by neither, of all found %", "{:.1f}"),
 }
 
 Names = list[tuple[str, str]]
 """Ordered pairs of names of one exposure: whose annotation is the truth, and the other."""
-
-
-@dataclass(frozen=True)
-class Shared:
-    """Hairs by who drew them, and those of them that the program finds; and what it finds beside them."""
-
-    both: int
-    both_found: int
-    one: int
-    one_found: int
-    found: int
-    found_by_neither: int
 
 
 def twice_drawn(fdu: Path) -> list[frozenset[str]]:
@@ -98,36 +84,25 @@ def by_the_program(fdu: Path, stems: Sequence[str]) -> dict[str, Verdict]:
     return {Path(verdict.image).stem: verdict for verdict in verdicts}
 
 
-def shared(second: Sequence[Verdict], program: Sequence[Verdict]) -> Shared:
-    """What the program finds of hairs that both drew, or one; each ordered pair of names counts once.
+def shared(second: Sequence[Verdict], program: Sequence[Verdict]) -> dict[str, float | None]:
+    """What the program finds of hairs that both drew, or one, and how much of what it finds neither drew, %.
 
     `second` and `program` are of the same names. Judged is what each name's own annotation judges. A found
-    hair is nobody's where neither annotation pairs with it.
+    hair is nobody's where neither annotation has a hair left for it. None: nothing to divide by.
     """
     total = np.zeros(6, int)
     for other, own in zip(second, program, strict=True):
-        drawn_twice = _paired(other, "true")
+        drawn_twice, known_there = np.zeros(len(other.true), bool), np.zeros(len(other.found), bool)
+        drawn_twice[other.pairs.true], known_there[other.pairs.found] = True, True
         judged, hit = own.true_judged, own.true_hit
-        matched_by_other = pair_hairs(own.found.ends_px, other.found.ends_px, own.um_per_px).found
         free = own.found_judged & ~own.found_right
-        nobody = free.copy()
-        nobody[matched_by_other] = False
-        total += [
-            np.count_nonzero(judged & drawn_twice),
-            np.count_nonzero(hit & drawn_twice),
-            np.count_nonzero(judged & ~drawn_twice),
-            np.count_nonzero(hit & ~drawn_twice),
-            np.count_nonzero(own.found_judged),
-            np.count_nonzero(nobody),
-        ]
-    return Shared(*(int(number) for number in total))
-
-
-def _paired(verdict: Verdict, side: str) -> NDArray[np.bool_]:
-    """(K,) which of the found or true hairs have a partner."""
-    paired = np.zeros(len(getattr(verdict, side)), bool)
-    paired[getattr(verdict.pairs, side)] = True
-    return paired
+        fits_other = pair_hairs(own.found.ends_px[free], other.found.ends_px[~known_there], own.um_per_px)
+        sets = (hit & drawn_twice, judged & drawn_twice, hit & ~drawn_twice, judged & ~drawn_twice)
+        total[:4] += [np.count_nonzero(some) for some in sets]
+        total[4:] += [free.sum() - len(fits_other.found), own.found_judged.sum()]
+    names = ("both_found_percent", "one_found_percent", "nobodys_percent")
+    parts = zip(names, total[::2], total[1::2], strict=True)
+    return {name: 100 * float(part / whole) if whole else None for name, part, whole in parts}
 
 
 def columns_of(fdu: Path) -> Iterator[tuple[str, list[Verdict], list[Verdict]]]:
@@ -143,24 +118,16 @@ def columns_of(fdu: Path) -> Iterator[tuple[str, list[Verdict], list[Verdict]]]:
 
 
 def table(fdu: Path) -> str:
-    """Markdown of all figures, and what the program finds of hairs that both drew."""
-    head, figures, told = [""], [], []
+    """Markdown of all figures."""
+    head, figures = [""], []
     for title, second, program in columns_of(fdu):
         head += [f"{title}: second annotation", f"{title}: program"]
-        figures += [summarize(second), summarize(program)]
-        some = shared(second, program)
-        told.append(
-            f"{title.capitalize()}: of {some.both} hairs that both drew the program finds "
-            f"{100 * some.both_found / some.both:.0f} %, of {some.one} that only one drew "
-            f"{100 * some.one_found / some.one:.0f} %; of {some.found} that it finds neither drew "
-            f"{100 * some.found_by_neither / some.found:.1f} %."
-        )
+        figures += [summarize(second), summarize(program) | shared(second, program)]
     rows = []
     for key, (words, form) in ROWS.items():
-        values = [one[key] for one in figures]
+        values = [one.get(key) for one in figures]
         rows.append([words, *("" if value is None else form.format(value) for value in values)])
-    made = f"Weights {load_weights().label}; made by `python benchmarks/twice.py`."
-    return "\n\n".join([markdown(head, rows), " ".join(told), made])
+    return f"{markdown(head, rows)}\n\nWeights {load_weights().label}; made by `python benchmarks/twice.py`."
 
 
 def main() -> None:

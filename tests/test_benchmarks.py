@@ -32,7 +32,11 @@ def test_the_promised_figures_hold() -> None:
     figures = json.loads(load("accuracy").FIGURES.read_text())["figures"]
     real, plain = figures["real, clipped"], figures["phantom, plain"]
     assert real["photos"] == 60
-    assert real["f1"] >= 0.80
+    assert real["f1"] >= 0.90
+    assert real["count_r"] >= 0.93
+    assert abs(real["count_bias_percent"]) <= 2
+    assert real["calibration_error"] <= 0.03
+    assert real["interval_holds_percent"] >= 90
     assert plain["f1"] >= 0.95
     assert abs(plain["diameter_bias_um"]) <= 2
     assert abs(plain["count_bias_percent"]) <= 6

@@ -60,6 +60,21 @@ def test_the_count_of_the_photos_chosen_on_is_unbiased():
     assert found == pytest.approx(sum(trial.judged.true_count for trial in trials), rel=0.005)
 
 
+def test_with_nothing_to_spare_the_best_f1_is_taken():
+    trials = drawn(40)
+    fitted = fit_confidence(trials)
+    true = sum(trial.judged.true_count for trial in trials)
+
+    def f1(least):
+        kept = [reported(trial, fitted, least) for trial in trials]
+        right = sum(trial.judged.right[k].sum() for trial, k in zip(trials, kept, strict=True))
+        return 2 * right / (sum(map(len, kept)) + true)
+
+    best = f1(choose_least_confidence(trials, fitted, 0.0))
+    assert best >= max(f1(least) for least in np.linspace(0.05, 0.95, 91)) - 1e-3
+    assert best > f1(choose_least_confidence(trials, fitted))
+
+
 def test_points_of_a_photo_do_not_know_it():
     trials = drawn(6)
     other = replace(trials[2].judged, right=~trials[2].judged.right, true_count=9)

@@ -1,4 +1,5 @@
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from trichoscan.learn.loss import losses
 from trichoscan.learn.train import TrainConfig, train
 from trichoscan.learn.twins import find_twins
 from trichoscan.records import TrichoscanError
-from trichoscan.segment.weights import DEFAULT_WEIGHTS, load_weights, stored_states
+from trichoscan.segment.weights import DEFAULT_WEIGHTS, find_weights, load_weights, stored_states
 
 SHAPE = (64, 64)
 
@@ -43,13 +44,14 @@ def test_every_part_of_the_loss_prefers_the_truth_to_another_answer() -> None:
 
 
 def test_what_was_not_annotated_costs_nothing() -> None:
-    batch = batch_of([ONE])
-    both = answer(batch_of([ONE, OTHER]))
+    """Found or not: the loss is the same to the last bit where nothing is said, and another where it is."""
+    silent, said = batch_of([ONE]), batch_of([ONE])
     for name in ("root", "tip", "shaft"):
-        batch[f"{name}_weight"] = (batch_of([OTHER])[name].nan_to_num(1) == 0).float()
-    masked, plain = losses(both, batch), losses(both, batch_of([ONE]))
-    for name in ("root", "tip"):
-        assert masked[name] < 0.5 * plain[name]
+        silent[f"{name}_weight"] = (batch_of([OTHER])[name].nan_to_num(1) == 0).float()
+    both, alone = answer(batch_of([ONE, OTHER])), answer(batch_of([ONE]))
+    for name in ("root", "tip", "shaft"):
+        assert losses(both, silent)[name] == losses(alone, silent)[name]
+        assert losses(both, said)[name] > losses(alone, said)[name]
 
 
 def config(out: Path, **changes: object) -> TrainConfig:
@@ -106,7 +108,7 @@ def test_weights_of_phantoms_alone_say_so(finished: Path) -> None:
     folder = finished / "weights" / "tiny"
     card = (folder / "CARD.md").read_text()
     assert "Phantoms only" in card
-    assert "over what the network finds on\n2 phantoms, 40 % of them without hair." in card
+    assert "| tiny | 2 | 1 of 64 px | 100 | 0.002 | 1 times, 2 phantoms, 40 % of them bare |" in card
     assert load_weights(folder).config["split"]["held_out"] == []
 
 
@@ -138,10 +140,9 @@ def test_verifiers_alone_go_on_from_weights(tmp_path: Path, monkeypatch: pytest.
     assert verifiers_after.keys() == verifiers_before.keys() != set()
     for name, state in verifiers_after.items():
         assert not torch.equal(state["decide.weight"], verifiers_before[name]["decide.weight"])
-    assert (
-        f"The network is that of {DEFAULT_WEIGHTS}, and its verifiers went on."
-        in (folder / "CARD.md").read_text()
-    )
+    lines = (folder / "CARD.md").read_text().splitlines()
+    stages = [line.split("|")[1].strip() for line in lines if "times" in line]
+    assert stages[-2:] == [DEFAULT_WEIGHTS, "tiny"]
 
 
 def test_no_steps_leave_a_checkpoint_alone(tiny_run: Path) -> None:
@@ -190,8 +191,30 @@ def test_weights_tell_nothing_of_the_machine(
     assert (stored["training"]["out"], stored["training"]["start_from"]) == ("later", "tiny")
     assert stored["widths"] == [32, 64, 128, 192]
     card = (folder / "CARD.md").read_text()
-    assert "begun from the weights in tiny" in card
+    assert card.count("\n| tiny | ") == 2, "its own row and that of the weights it began from"
     assert str(finished.parent) not in card + (folder / "config.json").read_text()
+
+
+@pytest.mark.parametrize("name", [DEFAULT_WEIGHTS, "follicle-v2-phantom"])
+def test_the_cards_that_are_shipped_tell_what_is_stored(name: str) -> None:
+    stored = dict(load_weights(name).config)
+    assert (find_weights(name) / "CARD.md").read_text() == export._card(stored)
+    assert ("FDU_HairFollicleDataset" in export._card(stored)) == (name == DEFAULT_WEIGHTS)
+
+
+def test_own_photos_are_not_taken_for_ours() -> None:
+    stored = dict(load_weights().config)
+    stored["training"] = stored["training"] | {"name": TrainConfig.name, "provenance": None}
+    card = export._card(stored | {"name": TrainConfig.name, "earlier": []})
+    assert "was not stated" in card
+    assert "FDU" not in card and DEFAULT_WEIGHTS not in card
+
+
+def test_a_label_tells_what_results_depend_on() -> None:
+    first = load_weights()
+    told = replace(first, config=first.config | {"training": {}, "earlier": []})
+    other = replace(first, config=first.config | {"count_cv": 0.5})
+    assert told.label == first.label != other.label
 
 
 def test_held_out_photos_are_listed_and_no_twin_of_them_is_trained_on(fdu: Path, tmp_path: Path) -> None:

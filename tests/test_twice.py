@@ -33,20 +33,24 @@ def verdict(found: HairSet, true: HairSet):
     return judge_photo("a", "ok", found, true, um_per_px=UM_PER_PX, focus=1.0)
 
 
-def test_hairs_are_counted_by_who_drew_them() -> None:
+def test_hairs_are_told_by_who_drew_them() -> None:
     """Drawn here at 0-400, there at 0, 100 and 500; found at 0, 200, 500, 800; 400 is not judged."""
     drawn = hairs([0, 100, 200, 300, 400], ignored=(4,))
     drawn_there, found = hairs([0, 100, 500]), hairs([0, 200, 500, 800, 400])
-    counted = twice.shared([verdict(drawn_there, drawn)], [verdict(found, drawn)])
-    assert (counted.both, counted.both_found) == (2, 1)
-    assert (counted.one, counted.one_found) == (2, 1)
-    assert (counted.found, counted.found_by_neither) == (4, 1)
+    told = twice.shared([verdict(drawn_there, drawn)], [verdict(found, drawn)])
+    assert told == {"both_found_percent": 50.0, "one_found_percent": 50.0, "nobodys_percent": 25.0}
+
+
+def test_a_hair_found_twice_is_nobodys_once() -> None:
+    drawn = hairs([0, 300])
+    told = twice.shared([verdict(drawn, drawn)], [verdict(hairs([0, 4, 300]), drawn)])
+    assert told["nobodys_percent"] == pytest.approx(100 / 3)
 
 
 def test_who_finds_what_both_drew_finds_all_of_it() -> None:
     drawn = hairs([0, 100, 200])
-    counted = twice.shared([verdict(drawn, drawn)], [verdict(drawn, drawn)])
-    assert counted == twice.Shared(both=3, both_found=3, one=0, one_found=0, found=3, found_by_neither=0)
+    told = twice.shared([verdict(drawn, drawn)], [verdict(drawn, drawn)])
+    assert told == {"both_found_percent": 100.0, "one_found_percent": None, "nobodys_percent": 0.0}
 
 
 def test_debris_is_nobodys_finding() -> None:
@@ -70,6 +74,16 @@ def test_an_annotation_agrees_with_itself_but_not_wholly_with_its_twin(fdu: Path
 
 def test_a_table_of_one_exposure(fdu: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(twice, "twice_drawn", lambda _: [frozenset({"230219_A012", "220907_A267"})])
-    text = twice.table(fdu)
-    assert "The others: of " in text
-    assert "held out" not in text
+    head, _, *rows = [line.split(" | ") for line in twice.table(fdu).splitlines() if line.startswith("|")]
+    assert [cell.strip("| ") for cell in head[1:]] == ["the others: second annotation", "the others: program"]
+    of = {row[0].strip("| "): row[1:] for row in rows}
+    assert of["comparisons"][0] == "2"
+    assert 0.8 < float(of["F1"][0]) < 1
+    assert 0.8 < float(of["F1"][1].strip("| ")) < 1
+
+
+@pytest.mark.parametrize("mark", ["twice", "laws"])
+def test_the_tables_of_the_page_are_of_the_shipped_weights(mark: str, weights) -> None:
+    page = (Path(__file__).resolve().parents[1] / "docs" / "accuracy.md").read_text()
+    block = page.split(f"<!-- {mark} -->")[1].split(f"<!-- /{mark} -->")[0]
+    assert weights.label in block, f"run benchmarks/{mark}.py: the weights have changed"

@@ -198,9 +198,7 @@ def phantom(
     "signed off: trichoscan train --from-review results --out runs/clinic",
 )
 def train(
-    out: Annotated[
-        Path, typer.Option("-o", "--out", help="Folder for the checkpoint, the log and the weights.")
-    ],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the checkpoint and the weights.")],
     photos: Annotated[
         Path | None,
         typer.Option(
@@ -212,7 +210,11 @@ def train(
         typer.Option(help="Results with photos signed off in 'trichoscan review': learn from these."),
     ] = None,
     name: Annotated[
-        str | None, typer.Option(help="Name of the weights; follicle-v6, or clinic-v1 from a review.")
+        str | None, typer.Option(help="Name of the weights; own-v1, or clinic-v1 from a review.")
+    ] = None,
+    provenance: Annotated[
+        str | None,
+        typer.Option(help="Where the photos come from, what they show, their licence: for the card."),
     ] = None,
     steps: Annotated[
         int | None,
@@ -270,5 +272,6 @@ def train(
             resume=resume,
             start_from=start_from,
             seams=seams,
+            provenance=provenance,
         )
         typer.echo(f"weights in {make_weights(config, say)}")

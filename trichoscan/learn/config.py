@@ -20,7 +20,7 @@ class TrainConfig:
     photos : Path or None
         Folder with images/ and truth/; None trains on phantoms alone.
     out : Path
-        Folder for the checkpoint and the log; weights are written to `out`/weights.
+        Folder for the checkpoint; weights are written to `out`/weights.
     name : str
         Name of the weights.
     steps : int
@@ -56,11 +56,13 @@ class TrainConfig:
         So often they see each photo turned about, beside as it is; a view takes 2 s and 7 MB for 1.3 MP.
     verifier_bare_share : float
         So many of their phantoms are without hair, 0-1: rulers, glints and ink must be met often.
+    provenance : str or None
+        Where the photos come from, what they show and under what licence, for the card.
     """
 
     photos: Path | None
     out: Path
-    name: str = "follicle-v6"
+    name: str = "own-v1"
     steps: int = 2500
     batch: int = 8
     crop_px: int = 512
@@ -78,6 +80,7 @@ class TrainConfig:
     verifier_phantoms: int = 900
     verifier_views: int = 3
     verifier_bare_share: float = 0.4
+    provenance: str | None = None
 
 
 def split_photos(config: TrainConfig) -> dict[str, list[str]]:

@@ -12,7 +12,8 @@ from trichoscan.learn.dataset import AnnotatedPhoto, Crop, phantom_photo, random
 
 PHANTOM_POOL, PHANTOM_TURNS = 24, 16
 """Drawing a phantom costs as much as learning from three crops: so many are kept at a time, and each has
-so many turns at being cropped, a batch or more apart."""
+so many turns at being cropped, a batch or more apart. Of several workers each keeps its own, and draws those
+that its batches ask for."""
 
 
 class Crops(Dataset[dict[str, Tensor]]):

@@ -78,9 +78,9 @@ def evaluate(
         count_bias_percent (of the total), count_error_percent (mean of the absolute error by photo),
         count_r (correlation over photos), root_error_median_um, angle_error_median_deg, thin_recall,
         units (true ones that are judged), units_right_percent (of them, those whose number of hairs was
-        found), calibration_error, tip_calibration_error (0-1), confidence_bias (mean confidence less
-        the share right), photos_without_hair, false_hairs_without_hair (found hairs a photo on these,
-        edges and all),
+        found), calibration_error, tip_calibration_error (0-1, over as many as "tips"), confidence_bias (mean
+        confidence less the share right), photos_without_hair, false_hairs_without_hair (found hairs a photo
+        on these, edges and all),
         diameters, diameter_bias_um, diameter_error_um (mean absolute), diameter_slope (measured on
         true), truth_without_result (truth files of which no photo is in the results: not judged).
         None where there is nothing to compute it from.
@@ -231,12 +231,14 @@ def _units_and_confidence(verdicts: Sequence[Verdict]) -> dict[str, float | None
     share = _ratio(right, units)
     confidence, is_right = _confidence(verdicts)
     known = np.isfinite(confidence)
+    tip_bins = calibration_bins(*_tip_confidence(verdicts))
     bare = [len(v.found) for v in verdicts if (v.true.unit < 0).all() and v.status == "ok"]
     return {
         "units": units,
         "units_right_percent": None if share is None else 100 * share,
         "calibration_error": calibration_error(calibration_bins(confidence, is_right)),
-        "tip_calibration_error": calibration_error(calibration_bins(*_tip_confidence(verdicts))),
+        "tips": int(tip_bins["hairs"].sum()),
+        "tip_calibration_error": calibration_error(tip_bins),
         "confidence_bias": float((confidence - is_right)[known].mean()) if known.any() else None,
         "photos_without_hair": len(bare),
         "false_hairs_without_hair": float(np.mean(bare)) if bare else None,
@@ -277,6 +279,7 @@ NOT_OF_ONE_PHOTO = (
     "diameters",
     "photos_without_hair",
     "calibration_error",
+    "tips",
     "tip_calibration_error",
 )
 

@@ -17,6 +17,7 @@ from safetensors.torch import save
 
 from trichoscan.learn.dataset import AnnotatedPhoto, phantom_photo, read_annotated
 from trichoscan.learn.operating import (
+    F1_TO_SPARE,
     Trial,
     choose_least_confidence,
     count_cv,
@@ -79,6 +80,7 @@ def export_weights(
         "thresholds": DEFAULT_THRESHOLDS,
         "count_cv": 0.1,
         "training": _training(config),
+        "earlier": _earlier(config),
         "split": split,
     }
     _write_config(folder, stored)
@@ -87,10 +89,14 @@ def export_weights(
     drawn = try_photos(_drawn_validation(config), weights, config.device)
     fitted = fit_confidence([*real, *drawn])
     judged = real or drawn
-    least = choose_least_confidence(judged, fitted)
+    least = choose_least_confidence(judged, fitted, F1_TO_SPARE if real else 0.0)
     tips = fit_tip_confidence([*real, *drawn])
     stored["thresholds"] = DEFAULT_THRESHOLDS | fitted | tips | {"confidence": least}
-    stored["count_cv"] = count_cv(judged, left_out_points(judged, drawn if real else []))
+    if real:
+        stored["count_cv"] = count_cv(real, left_out_points(real, drawn))
+    else:  # of hard phantoms it would say nothing of photos: of clipped ones, which no choice has seen
+        clipped = try_photos(_drawn_validation(config, "clipped"), weights, config.device)
+        stored["count_cv"] = count_cv(clipped, [(fitted, least)] * len(clipped))
     stored["validation"] = _summary(judged, fitted, least)
     stored["validation_phantoms"] = _summary(drawn, fitted, least)
     _write_config(folder, stored)
@@ -115,6 +121,14 @@ def _training(config: TrainConfig) -> dict[str, Any]:
     }
 
 
+def _earlier(config: TrainConfig) -> list[dict[str, Any]]:
+    """How the weights to start from were made, first things first."""
+    if config.start_from is None:
+        return []
+    start = load_weights(config.start_from, unproven=True).config
+    return [*start.get("earlier", []), start["training"] | {"name": start["name"]}]
+
+
 def _write_config(folder: Path, stored: dict[str, Any]) -> None:
     (folder / "config.json").write_text(json.dumps(stored, indent=1) + "\n")
 
@@ -125,10 +139,11 @@ def _real_validation(config: TrainConfig, split: dict[str, list[str]]) -> list[A
     return read_annotated(config.photos, split["validation"], seams=config.seams)
 
 
-def _drawn_validation(config: TrainConfig) -> list[AnnotatedPhoto]:
-    """Phantoms of seeds that training does not reach."""
+def _drawn_validation(config: TrainConfig, style: str | None = None) -> list[AnnotatedPhoto]:
+    """Phantoms of seeds that training does not reach, of any style or of one."""
     rng = np.random.default_rng([config.seed, 2**32 - 1])
-    return [phantom_photo(2**31 + i, 640, rng) for i in range(PHANTOM_VALIDATION)]
+    first = 2**31 + (PHANTOM_VALIDATION if style else 0)
+    return [phantom_photo(first + i, 640, rng, style) for i in range(PHANTOM_VALIDATION)]
 
 
 def _summary(trials: Sequence[Trial], fitted: dict[str, float], least: float) -> dict[str, float | int]:
@@ -171,42 +186,37 @@ diagnose.
 ## Trained on
 {data}
 
-{taught}
+| weights | steps of the network | crops a step | phantoms, % | learning rate | verifiers |
+|---|---|---|---|---|---|
+{stages}
+
+Each row goes on from the one above. All at {working_um_per_px} um per px.
 
 ## Split
-By the sha256 of the photo's name, and no exposure under two names on two sides. {train} for training,
-{validation} for operating points, {held_out} held out: never trained on, never used for a choice. config.json
-lists them.
+{split}
 
 ## On the validation photos and phantoms
-The operating point was chosen on them, so these figures flatter. Those of the held-out photos are in
-the README.
+The operating point was chosen on them, so these figures flatter. Figures on photos held out stand where
+weights are offered: for trichoscan's own in its docs (how-well.md, accuracy.md), with what was chosen after
+a look at them.
 
 {figures}
 
 ## Limits
-{limits} Photos finer than 1.5 or coarser than 14 um per px are outside of what it has seen.
+{limits} Photos finer than 1.5 or coarser than 14 um per px are outside of what they have seen.
 
 How often they show a hair again on another photo is measured afterwards, by benchmarks/repeatability.py, and
 stands in config.json (`repeatability`); without it, matching takes the figures of follicle-v1.
 """
-REAL_DATA = """{train} real photos of clipped scalp with hand-drawn hairs, and phantoms
-in {share:.0f} % of the crops.
+REAL_DATA = """{train} real photos with hand-drawn hairs, and phantoms.
 
-The photos derive from the public FDU_HairFollicleDataset (Gu & Zhang, VPDet, IET Image Processing 2024,
-doi 10.1049/ipr2.13162; Huashan Hospital). The copy used states no licence; no photo of it is part of
-this folder."""
-STEPS = (
-    "{steps} steps of {batch} crops of {crop_px} px at {working_um_per_px} um per px, seed {seed}{before}."
+{provenance}"""
+UNSTATED = (
+    "Where the photos come from, what they show and under what licence was not stated (`--provenance`)."
 )
-NO_STEPS = "The network is that of {start_from}, and its verifiers went on."
-VERIFIERS_DATA = """
-
-Verifiers of roots and of tips: {verifier_epochs} times over what the network finds on
-{photos}{verifier_phantoms} phantoms, {bare:.0f} % of them without hair."""
-TURNED_ABOUT = "the same photos, {verifier_views} other views of each, and "
-REAL_LIMITS = """Real hair in training was clipped and dark, of one clinic and one camera. Long, light
-and thin hair was learned from phantoms mostly."""
+PHANTOMS_ALONE = "Phantoms only: no real photo was used, nor one for a choice."
+SPLIT = """By the sha256 of the photo's name, and no exposure under two names on two sides. {train} for
+training, {validation} for operating points, {held_out} held out: not trained on. config.json lists them."""
 
 
 def _card(stored: dict[str, Any]) -> str:
@@ -214,29 +224,41 @@ def _card(stored: dict[str, Any]) -> str:
     training = stored["training"]
     counts = {side: len(names) for side, names in stored["split"].items()}
     real = training["photos"] is not None
+    told = {"train": counts["train"], "provenance": training.get("provenance") or UNSTATED}
     return CARD.format(
-        **counts,
-        taught=_taught(training | {"working_um_per_px": stored["working_um_per_px"]}),
         name=stored["name"],
-        data=REAL_DATA.format(train=counts["train"], share=100 * training["phantom_share"])
+        data=REAL_DATA.format(**told) if real else PHANTOMS_ALONE,
+        stages="\n".join(_stage(one) for one in [*stored.get("earlier", []), training]),
+        working_um_per_px=stored["working_um_per_px"],
+        split=SPLIT.format(**counts) if real else PHANTOMS_ALONE,
+        limits="What these photos do not show was learned from phantoms."
         if real
-        else "Phantoms only: no real photo was used.",
-        limits=REAL_LIMITS if real else "All hair in training was drawn.",
+        else "All hair in training was drawn.",
         figures=_figures(stored),
     )
 
 
-def _taught(training: dict[str, Any]) -> str:
-    """How long the network and the verifiers learned, and from what."""
-    start_from = training["start_from"]
-    before = f"; begun from the weights in {start_from}" if start_from else ""
-    text = (STEPS if training["steps"] else NO_STEPS).format(**training, before=before)
-    if training["verifier_epochs"]:
-        real = training["photos"] is not None
-        photos = TURNED_ABOUT.format(**training) if real else ""
-        bare = 100 * training["verifier_bare_share"]
-        text += VERIFIERS_DATA.format(**training | {"photos": photos, "bare": bare})
-    return text
+def _stage(training: Mapping[str, Any]) -> str:
+    """Row of the card: how long network and verifiers learned in one run, and from what."""
+    cells = [training["name"], str(training["steps"])]
+    if training["steps"]:
+        share, rate = 100 * training["phantom_share"], training["learning_rate"]
+        cells += [f"{training['batch']} of {training['crop_px']} px", f"{share:.0f}", f"{rate:g}"]
+    else:
+        cells += ["", "", ""]
+    return f"| {' | '.join([*cells, _verifiers(training)])} |"
+
+
+def _verifiers(training: Mapping[str, Any]) -> str:
+    """What the verifiers learned from; weights before follicle-v6 do not tell how many phantoms were bare."""
+    if not training.get("verifier_epochs"):
+        return ""
+    views, bare = training.get("verifier_views"), training.get("verifier_bare_share")
+    parts = [f"{training['verifier_epochs']} times"]
+    if views and training["photos"] is not None:
+        parts.append(f"{views} other view{'s' if views > 1 else ''} of each photo")
+    parts.append(f"{training['verifier_phantoms']} phantoms")
+    return ", ".join(parts) + ("" if bare is None else f", {100 * bare:.0f} % of them bare")
 
 
 def _figures(stored: dict[str, Any]) -> str:

@@ -96,11 +96,13 @@ def _logistic(x: NDArray[np.float64], right: NDArray[np.bool_], signs: Mapping[s
     return {name: round(float(w), 4) for name, w in zip((*signs, "bias"), best, strict=True)}
 
 
-def choose_least_confidence(trials: Sequence[Trial], fitted: Mapping[str, float]) -> float:
+def choose_least_confidence(
+    trials: Sequence[Trial], fitted: Mapping[str, float], to_spare: float = F1_TO_SPARE
+) -> float:
     """Confidence from which to report a hair: that at which the count of all photos is least biased.
 
-    Only such are considered at which F1 comes within `F1_TO_SPARE` of the best. The default where nothing
-    was found at all.
+    Only such are considered at which F1 comes within `to_spare` of the best: 0 takes the best itself, as for
+    hard phantoms, of which no count needs to be unbiased. The default where nothing was found at all.
     """
     kept = [reported(trial, fitted, 0.0) for trial in trials]
     p = np.concatenate([t.candidates.confidence(fitted)[k] for t, k in zip(trials, kept, strict=True)])
@@ -111,7 +113,7 @@ def choose_least_confidence(trials: Sequence[Trial], fitted: Mapping[str, float]
     order = np.argsort(-p)
     found = np.arange(1, len(p) + 1)
     f1 = 2 * np.cumsum(right[order]) / (found + true_count)
-    bias = np.where(f1 >= f1.max() - F1_TO_SPARE, np.abs(found - true_count), np.inf)
+    bias = np.where(f1 >= f1.max() - to_spare, np.abs(found - true_count), np.inf)
     return round(float(p[order][int(bias.argmin())]), 3)
 
 

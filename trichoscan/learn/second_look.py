@@ -116,8 +116,8 @@ def train_verifier(
     steps = math.ceil(sum(len(photo.which) for photo in seen) / BATCH) * epochs
     if not steps:
         return None
-    roots, right = sum(len(photo.which) for photo in seen), sum(int(photo.right.sum()) for photo in seen)
-    log(f"{name}: {roots} possible ends of hairs on {len(seen)} photos, {right} right")
+    ends, right_ends = sum(len(photo.which) for photo in seen), sum(int(photo.right.sum()) for photo in seen)
+    log(f"{name}: {ends} possible ends of hairs on {len(seen)} photos, {right_ends} right")
     torch.manual_seed(seed)
     verifier = Verifier().to(device)
     if start is not None:

@@ -1,8 +1,9 @@
 """Make weights: read from top to bottom.
 
 Crops of real photos and of phantoms are mixed; the loss is a focal loss on the peak maps, binary
-cross-entropy on the shafts and an absolute error on what stands beside a root peak. A run can be
-stopped at any time and goes on from its checkpoint with the same crops in the same order.
+cross-entropy on the shafts and an absolute error on what stands beside a root peak. While the network
+learns, a run can be stopped at any time and goes on from its checkpoint with the same crops in the same
+order; the verifiers, which come after it, begin anew.
 """
 
 from __future__ import annotations

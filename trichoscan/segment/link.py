@@ -34,7 +34,7 @@ SURE_SHARE = 0.5
 """How much of the log odds of a root and a tip speaks for joining them.
 
 With this and the cost above F1 at an unbiased count was .910 on the validation photos; with a cost of 3 and
-no such share .908 (docs/accuracy.md).
+no such share .908; confidence fitted anew each time.
 """
 
 

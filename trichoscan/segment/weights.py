@@ -22,6 +22,8 @@ from trichoscan.segment.verifier import Verifier
 LATER_THRESHOLDS = {"weight_look", "tip_peak", "tip_link", "tip_look", "tip_bias"}
 """Operating points that older weights do not store."""
 DEFAULT_WEIGHTS = "follicle-v6"
+ABOUT = {"training", "earlier", "split", "validation", "validation_phantoms"}
+"""Entries of config.json that tell how weights were made; no result depends on them."""
 VERIFIERS = ("verifier", "tip_verifier")
 """Their tensors in model.safetensors begin with this and a dot."""
 
@@ -52,8 +54,9 @@ class Weights:
 
     @property
     def label(self) -> str:
-        """Name and the first digits of a sha256 over model and config, as it stands in results."""
-        config = json.dumps(self.config, sort_keys=True)
+        """Name and first digits of a sha256 over model and config less `ABOUT`, as it stands in results."""
+        decisive = {name: value for name, value in self.config.items() if name not in ABOUT}
+        config = json.dumps(decisive, sort_keys=True)
         return f"{self.name}/{hashlib.sha256((self.sha256 + config).encode()).hexdigest()[:12]}"
 
 
