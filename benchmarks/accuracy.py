@@ -75,8 +75,14 @@ def real_photos(fdu: Path, photos: int, folder: Path) -> dict[str, float | None]
     held_out = load_weights().config["split"]["held_out"][:photos]
     paths = [fdu / "images" / f"{stem}.jpg" for stem in held_out]
     analyze_folder(paths, folder, RunOptions(manifest=fdu / "images" / "manifest.csv", device="cpu"))
-    figures = evaluate(folder, fdu / "truth", seams=True) | {"crossing_f1": crossing_f1(folder)}
-    return figures | {"interval_holds_percent": interval_holds_percent(folder)}
+    return figures_of(folder, fdu / "truth", seams=True)
+
+
+def figures_of(results: Path, truth: Path, **how: Any) -> dict[str, float | None]:
+    """Figures of `evaluate`, of crossing hair, and of how often the interval holds where there is hair."""
+    figures = evaluate(results, truth, **how)
+    holds = interval_holds_percent(results) if figures["true_hairs"] else None
+    return figures | {"crossing_f1": crossing_f1(results), "interval_holds_percent": holds}
 
 
 def crossing_f1(results: Path) -> float | None:
@@ -104,10 +110,7 @@ def phantoms(style: str, number: int, folder: Path) -> dict[str, float | None]:
     """Figures on phantoms of one style, seen by directions over the first 0.4 mm of each hair."""
     write_phantoms(folder / "set", n=number, seed=PHANTOM_SEED, style=style)
     analyze_folder([folder / "set" / "images"], folder / "results", RunOptions(device="cpu"))
-    results = folder / "results"
-    figures = evaluate(results, folder / "set" / "truth", direction="start")
-    holds = interval_holds_percent(results) if figures["true_hairs"] else None
-    return figures | {"crossing_f1": crossing_f1(results), "interval_holds_percent": holds}
+    return figures_of(folder / "results", folder / "set" / "truth", direction="start")
 
 
 def measure(fdu: Path | None, photos: int, number: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:

@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 from tables import into_page, markdown
 
+from trichoscan.learn.dataset import photos_by_stem
 from trichoscan.learn.evaluate import judge_all, summarize
 from trichoscan.learn.hair_sets import NO_UNIT, HairSet, read_truth
 from trichoscan.learn.pairing import pair_hairs
@@ -46,7 +47,7 @@ Names = list[tuple[str, str]]
 
 def twice_drawn(fdu: Path) -> list[frozenset[str]]:
     """Names of each exposure that has several."""
-    return find_twins({file.stem: file for file in sorted((fdu / "images").glob("*.jpg"))})
+    return find_twins(photos_by_stem(fdu / "images"))
 
 
 def without_debris(hairs: HairSet) -> HairSet:

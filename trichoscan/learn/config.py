@@ -113,5 +113,5 @@ def _split_before(config: TrainConfig, stems: Sequence[str]) -> dict[str, list[s
     """On which side photos of these names stood for the weights to start from: what these saw is no test."""
     start = config.start_from
     split = {} if start is None else load_weights(start, unproven=True).config["split"]
-    sides = ("held_out", "validation", "train")
-    return {side: [stem for stem in stems if stem in set(split.get(side, ()))] for side in sides}
+    stood = {side: set(split.get(side, ())) for side in ("held_out", "validation", "train")}
+    return {side: [stem for stem in stems if stem in names] for side, names in stood.items()}
