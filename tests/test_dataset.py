@@ -19,7 +19,8 @@ from trichoscan.learn.dataset import (
 )
 from trichoscan.learn.labels import LabelledHair, label_maps
 from trichoscan.records import TrichoscanError
-from trichoscan.segment.network import CELL_PX, DIRECTIONS
+from trichoscan.segment.cells import CELL_PX
+from trichoscan.segment.network import DIRECTIONS
 
 
 def dotted_photo(um_per_px: float, seams: bool = False) -> AnnotatedPhoto:

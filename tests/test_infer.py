@@ -11,9 +11,9 @@ from trichoscan.learn.export import golden_pixels
 from trichoscan.phantom.draw import draw_phantom
 from trichoscan.records import Photo, TrichoscanError
 from trichoscan.segment import tiles
-from trichoscan.segment.candidates import DEFAULT_THRESHOLDS
 from trichoscan.segment.infer import segment
 from trichoscan.segment.network import CHANNELS, DIRECTIONS, DIVISOR, WORKING_UM_PER_PX
+from trichoscan.segment.thresholds import DEFAULT_THRESHOLDS
 from trichoscan.segment.weights import Weights, load_weights
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -137,6 +137,7 @@ def test_weights_that_did_not_get_better_are_written_and_refused(
 ) -> None:
     """The reviewer changed nothing, so nothing can be better than before."""
     monkeypatch.setattr(export, "PHANTOM_VALIDATION", 1)
+    monkeypatch.setattr(export, "TRACED_PHANTOMS", 1)
     lines: list[str] = []
     outcome = learn_from_review(
         signed,

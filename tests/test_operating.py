@@ -16,7 +16,7 @@ from trichoscan.learn.operating import (
 )
 from trichoscan.records import Peaks
 from trichoscan.segment.candidates import FEATURES, TIP_FEATURES, Candidates
-from trichoscan.segment.march import ShaftMap
+from trichoscan.segment.shaft_map import ShaftMap
 
 LOOK = FEATURES.index("look")
 OVERLOOKED = 6
@@ -34,7 +34,7 @@ def draw_trial(rng, count=90, truth_sd=0.0):
     paths = tuple(np.array([xy, xy + np.array([20.0, 0.0])]) for xy in at)
     seen = np.zeros(count, bool)
     candidates = Candidates(
-        peaks, paths, seen, peaks.take(seen), features, np.zeros((count, len(TIP_FEATURES))),
+        peaks, paths, seen, peaks.take(seen), (), features, np.zeros((count, len(TIP_FEATURES))),
         ShaftMap(np.zeros((8, 4, 4), np.uint8)),
     )  # fmt: skip
     true_count = round((right.sum() + OVERLOOKED) * np.exp(rng.normal(0, truth_sd)))

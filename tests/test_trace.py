@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from trichoscan.learn.labels import LabelledHair, label_maps
 from trichoscan.records import Hair, Segmentation
-from trichoscan.segment.candidates import DEFAULT_THRESHOLDS, find_candidates, respaced, to_px
+from trichoscan.segment.candidates import find_candidates
+from trichoscan.segment.cells import respaced, to_px
 from trichoscan.segment.centre import centred
-from trichoscan.segment.march import STEP_CELLS, ShaftMap
 from trichoscan.segment.network import REACH_UNIT_CELLS
 from trichoscan.segment.peaks import find_peaks, one_each
-from trichoscan.segment.retrace import BACK_CELLS, KEPT_POINTS, retraced
+from trichoscan.segment.shaft_map import ShaftMap
+from trichoscan.segment.thresholds import DEFAULT_THRESHOLDS
 from trichoscan.segment.trace import trace
 
 SHAPE = (200, 240)
@@ -29,8 +30,18 @@ def maps_of(paths: list[NDArray[np.float64]]) -> dict[str, NDArray[np.float32]]:
 
 def segmented(maps: dict[str, NDArray[np.float32]]) -> Segmentation:
     roots, tips = (one_each(find_peaks(maps, name, DEFAULT_THRESHOLDS[name])) for name in ("root", "tip"))
-    shaft = (255 * np.nan_to_num(maps["shaft"])).astype(np.uint8)
-    return Segmentation(roots, tips, shaft, PX_PER_CELL, DEFAULT_THRESHOLDS)
+    shaft = shaft_of(maps)
+    return Segmentation(roots, tips, shaft, drawn(shaft), PX_PER_CELL, DEFAULT_THRESHOLDS)
+
+
+def shaft_of(maps: dict[str, NDArray[np.float32]]) -> NDArray[np.uint8]:
+    return (255 * np.nan_to_num(maps["shaft"])).astype(np.uint8)
+
+
+def drawn(shaft: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Dark hair on fair skin, two px per cell."""
+    dark = np.kron(shaft.max(0), np.ones((2, 2), np.uint8))
+    return np.repeat((210 - 0.7 * dark).astype(np.uint8)[..., None], 3, 2)
 
 
 def traced(paths: list[NDArray[np.float64]]) -> tuple[Hair, ...]:
@@ -112,62 +123,13 @@ def off_course(points: NDArray[np.float64], path: NDArray[np.float64]) -> NDArra
 @pytest.mark.parametrize("degrees", [0.0, 77.0, 205.0])
 def test_a_path_beside_its_shaft_is_laid_on_the_middle(turn: float, degrees: float) -> None:
     path = respaced(arc(120, 100, degrees, 60, turn) if turn else straight(120, 100, degrees, 80), 2.5)
-    shafts = ShaftMap((255 * np.nan_to_num(maps_of([path])["shaft"])).astype(np.uint8))
+    shafts = ShaftMap(shaft_of(maps_of([path])))
     along = np.gradient(path, axis=0)
     aside = np.stack([-along[:, 1], along[:, 0]], -1) / np.hypot(*along.T)[:, None]
     beside = path + 1.8 * np.sin(np.linspace(0, np.pi, len(path)))[:, None] * aside
     laid = centred(shafts, beside)
     assert off_course(beside, path).mean() > 0.9 and off_course(laid, path).mean() < 0.3
     np.testing.assert_array_equal(laid[[0, -1]], beside[[0, -1]])
-
-
-def bent(knee: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """A shaft through the field, and a path that joins it after `knee` cells."""
-    through = straight(20, 100, 0, 200)
-    aside = straight(0, 0, 150, knee)[::-1]
-    return through, np.concatenate([aside + np.array([100.0, 100.0]), straight(100, 100, 0, 120)[1:]])
-
-
-@pytest.mark.parametrize("knee", [20.0, 60.0, 90.0])
-def test_a_path_that_joined_another_shaft_ends_there(knee: float) -> None:
-    """Seen from its end, the shaft comes along `through`; only the first mm is kept in any case."""
-    through, joined = bent(knee)
-    own = joined[:2]
-    shafts = ShaftMap((255 * np.nan_to_num(maps_of([through, own])["shaft"])).astype(np.uint8))
-    path = respaced(joined, STEP_CELLS)
-    (kept,) = retraced(shafts, [path], 0.25)
-    followed = STEP_CELLS * (len(kept) - 1)
-    assert followed < max(knee, STEP_CELLS * KEPT_POINTS) + BACK_CELLS
-    np.testing.assert_array_equal(kept, path[: len(kept)])
-
-
-def test_only_a_path_without_a_tip_is_cut() -> None:
-    """The same hair over the same shafts: its path goes on along another, or to a tip of its own there."""
-    through, joined = bent(60.0)
-    ends = maps_of([joined])
-    shafts = maps_of([through, joined[:2]])["shaft"]
-    hidden = ends | {"shaft": shafts, "tip": np.zeros_like(ends["tip"])}
-    lengths = []
-    for maps in (ends | {"shaft": shafts}, hidden):
-        (hair,) = (
-            h
-            for h in trace(segmented(maps), np.ones((2 * SHAPE[0], 2 * SHAPE[1]), bool))
-            if np.hypot(*(h.root_px - to_px(joined[0], PX_PER_CELL))) < 4
-        )
-        lengths.append((hair.length_px / PX_PER_CELL, "tip_not_seen" in hair.flags))
-    (whole, lost), (cut, lost_too) = lengths
-    assert (lost, lost_too) == (False, True)
-    assert whole > 170 and cut < max(60.0, STEP_CELLS * KEPT_POINTS) + BACK_CELLS
-
-
-@pytest.mark.parametrize("turn", [-80.0, 0.0, 60.0])
-def test_a_path_on_its_own_shaft_is_kept_whole_past_crossings(turn: float) -> None:
-    path = respaced(arc(40, 100, 0, 140, turn) if turn else straight(40, 100, 0, 170), STEP_CELLS)
-    crossing = [straight(x, 40, 90, 140) for x in (90.0, 140.0)]
-    shafts = ShaftMap((255 * np.nan_to_num(maps_of([path, *crossing])["shaft"])).astype(np.uint8))
-    (kept,) = retraced(shafts, [path], 0.25)
-    assert len(path) > KEPT_POINTS
-    np.testing.assert_array_equal(kept, path)
 
 
 @pytest.mark.parametrize("turn", [-90.0, 45.0])

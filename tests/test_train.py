@@ -60,12 +60,18 @@ def config(out: Path, **changes: object) -> TrainConfig:
     return TrainConfig(**(values | changes))
 
 
+def draw_few(patch: pytest.MonkeyPatch) -> None:
+    """Phantoms for operating points and tracing, of which there are dozens otherwise."""
+    patch.setattr(export, "PHANTOM_VALIDATION", 1)
+    patch.setattr(export, "TRACED_PHANTOMS", 1)
+
+
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a finished run of two steps. Do not write into it."""
     folder = tmp_path_factory.mktemp("finished") / "run"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(export, "PHANTOM_VALIDATION", 1)
+        draw_few(patch)
         train(config(folder, steps=2), log=lambda line: None)
     return folder
 
@@ -73,14 +79,14 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def tiny_run(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of `finished` to go on from."""
-    monkeypatch.setattr(export, "PHANTOM_VALIDATION", 1)
+    draw_few(monkeypatch)
     return Path(shutil.copytree(finished, tmp_path / "run"))
 
 
 def test_a_stopped_run_goes_on_to_the_same_weights(
     finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(export, "PHANTOM_VALIDATION", 1)
+    draw_few(monkeypatch)
     monkeypatch.setattr("trichoscan.learn.train.CHECKPOINT_STEPS", 1)
     begun = config(tmp_path / "stopped", steps=2)
 
@@ -132,7 +138,7 @@ def test_a_run_does_not_go_on_with_other_crops(tiny_run: Path, changes: dict[str
 
 
 def test_verifiers_alone_go_on_from_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(export, "PHANTOM_VALIDATION", 1)
+    draw_few(monkeypatch)
     folder = train(config(tmp_path, steps=0, start_from=DEFAULT_WEIGHTS), log=lambda line: None)
     before, verifiers_before = stored_states(DEFAULT_WEIGHTS)
     after, verifiers_after = stored_states(folder)
@@ -152,10 +158,20 @@ def test_no_steps_leave_a_checkpoint_alone(tiny_run: Path) -> None:
     assert torch.equal(network["head.bias"], stored_states(DEFAULT_WEIGHTS)[0]["head.bias"])
 
 
-@pytest.mark.parametrize("changes", [{}, {"start_from": DEFAULT_WEIGHTS, "verifier_epochs": 0}])
-def test_teaching_nothing_is_refused(tmp_path: Path, changes: dict[str, object]) -> None:
+def test_teaching_nothing_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TrichoscanError, match="nothing is taught in 0 steps"):
-        train(config(tmp_path, steps=0, **changes))
+        train(config(tmp_path, steps=0))
+
+
+def test_operating_points_alone_are_chosen_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    draw_few(monkeypatch)
+    again = config(tmp_path, steps=0, verifier_epochs=0, start_from=DEFAULT_WEIGHTS)
+    folder = train(again, log=lambda line: None)
+    after, before = stored_states(folder), stored_states(DEFAULT_WEIGHTS)
+    for states in zip((after[0], *after[1].values()), (before[0], *before[1].values()), strict=True):
+        assert all(torch.equal(states[0][name], states[1][name]) for name in states[1])
+    points = [load_weights(which).config["thresholds"] for which in (folder, DEFAULT_WEIGHTS)]
+    assert points[0]["link_sway"] != points[1]["link_sway"] and points[0]["weight_look"] > 0
 
 
 def test_weights_to_start_from_are_checked_first(tiny_run: Path) -> None:
@@ -184,7 +200,7 @@ def test_photos_that_the_start_has_seen_are_not_held_out(fdu: Path, tmp_path: Pa
 def test_weights_tell_nothing_of_the_machine(
     finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(export, "PHANTOM_VALIDATION", 1)
+    draw_few(monkeypatch)
     first = finished / "weights" / "tiny"
     folder = train(config(tmp_path / "later", steps=1, start_from=first), log=lambda line: None)
     stored = load_weights(folder).config

@@ -11,9 +11,9 @@ from trichoscan.learn.labels import LabelledHair, label_maps
 from trichoscan.learn.pairing import adding_hairs, pair_hairs
 from trichoscan.learn.second_look import SeenPhoto, train_verifier
 from trichoscan.records import Peaks, Segmentation
-from trichoscan.segment.candidates import DEFAULT_THRESHOLDS
 from trichoscan.segment.network import for_inference
 from trichoscan.segment.peaks import find_peaks, one_each
+from trichoscan.segment.thresholds import DEFAULT_THRESHOLDS
 from trichoscan.segment.verifier import (
     LONG_PX,
     WIDE_PX,
@@ -137,8 +137,8 @@ def test_the_verifier_learns_what_the_maps_do_not_tell(monkeypatch: pytest.Monke
         pixels, shaft, roots, tips = scene(number % 4)
         right = number % 3 == 0
         shown = pixels if right else np.full_like(pixels, (200, 180, 160))
-        segmentation = Segmentation(roots, tips, shaft, 2.0, dict(DEFAULT_THRESHOLDS))
-        return SeenPhoto(shown, segmentation, np.arange(len(roots)), np.full(len(roots), right))
+        segmentation = Segmentation(roots, tips, shaft, shown, 2.0, dict(DEFAULT_THRESHOLDS))
+        return SeenPhoto(segmentation, np.arange(len(roots)), np.full(len(roots), right))
 
     monkeypatch.setattr("trichoscan.learn.second_look.BATCH", 16)
     monkeypatch.setattr("trichoscan.learn.second_look.WARM_UP_STEPS", 5)
@@ -150,7 +150,7 @@ def test_the_verifier_learns_what_the_maps_do_not_tell(monkeypatch: pytest.Monke
     for number in (300, 301):
         photo = see(number)
         s = photo.segmentation
-        odds = look_again(for_inference(verifier), photo.pixels, s.shaft, s.roots, s.tips)
+        odds = look_again(for_inference(verifier), s.pixels, s.shaft, s.roots, s.tips)
         assert ((odds > 0) == photo.right).all()
 
 

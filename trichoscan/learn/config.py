@@ -49,7 +49,8 @@ class TrainConfig:
     split : mapping or None
         Stems for "train", "validation" and "held_out"; None: by name hash.
     verifier_epochs : int
-        Times that the verifiers see each possible root and tip; 0 makes weights without them.
+        Times that the verifiers see each possible root and tip; 0 keeps those of the weights to start from,
+        if there are any.
     verifier_phantoms : int
         Phantoms that they learn from, beside the photos.
     verifier_views : int

@@ -23,7 +23,8 @@ from trichoscan.learn.labels import LabelledHair, label_maps
 from trichoscan.phantom.draw import draw_phantom
 from trichoscan.photo.read import EXTENSIONS, read_photo
 from trichoscan.records import TrichoscanError
-from trichoscan.segment.network import CELL_PX, DIRECTIONS, ORIENTATIONS, WORKING_UM_PER_PX
+from trichoscan.segment.cells import CELL_PX
+from trichoscan.segment.network import DIRECTIONS, ORIENTATIONS, WORKING_UM_PER_PX
 
 EDGE_UM = 170.0
 """Within this of the photo's edge the hand annotation is incomplete (30 px in shared/data/fdu)."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +27,19 @@ from trichoscan.learn.operating import (
     reported,
     try_photos,
 )
+from trichoscan.learn.tracing import fit_tracing
 from trichoscan.learn.train import TrainConfig
-from trichoscan.segment.candidates import DEFAULT_THRESHOLDS
 from trichoscan.segment.network import WORKING_UM_PER_PX, HairNet
+from trichoscan.segment.thresholds import DEFAULT_THRESHOLDS
 from trichoscan.segment.tiles import run_tile
 from trichoscan.segment.verifier import Verifier
 from trichoscan.segment.weights import Weights, load_weights
 
 PHANTOM_VALIDATION = 48
 """Phantoms on which confidence is fitted beside real photos, which show no long or light hair, or alone."""
+
+TRACED_PHOTOS, TRACED_PHANTOMS = 70, 60
+"""Photos trained on and phantoms on which tracing is taught: some 15,000 joins and links."""
 
 
 def export_weights(
@@ -46,7 +50,7 @@ def export_weights(
     folder: Path,
     log: Callable[[str], None],
 ) -> Path:
-    """Choose operating points on validation photos and write the weights folder.
+    """Teach tracing on training photos, choose operating points on validation photos, write the folder.
 
     Parameters
     ----------
@@ -72,7 +76,7 @@ def export_weights(
     tensors = {k: v.detach().cpu().contiguous() for k, v in state.items()}
     data = save({k: v.half() if v.dtype == torch.float32 else v for k, v in tensors.items()})
     (folder / "model.safetensors").write_bytes(data)
-    stored = {
+    stored: dict[str, Any] = {
         "name": config.name,
         "sha256": hashlib.sha256(data).hexdigest(),
         "widths": list(network.widths),
@@ -85,13 +89,16 @@ def export_weights(
     }
     _write_config(folder, stored)
     weights = load_weights(folder)
+    tracing = fit_tracing(_traced(config, split), weights, config.device)
+    stored["thresholds"] = DEFAULT_THRESHOLDS | tracing
+    weights = replace(weights, config=stored)
     real = try_photos(_real_validation(config, split), weights, config.device)
     drawn = try_photos(_drawn_validation(config), weights, config.device)
     fitted = fit_confidence([*real, *drawn])
     judged = real or drawn
     least = choose_least_confidence(judged, fitted, F1_TO_SPARE if real else 0.0)
     tips = fit_tip_confidence([*real, *drawn])
-    stored["thresholds"] = DEFAULT_THRESHOLDS | fitted | tips | {"confidence": least}
+    stored["thresholds"] |= fitted | tips | {"confidence": least}
     if real:
         stored["count_cv"] = count_cv(real, left_out_points(real, drawn))
     else:  # of hard phantoms it would say nothing of photos: of clipped ones, which no choice has seen
@@ -137,6 +144,18 @@ def _real_validation(config: TrainConfig, split: dict[str, list[str]]) -> list[A
     if config.photos is None:
         return []
     return read_annotated(config.photos, split["validation"], seams=config.seams)
+
+
+def _traced(config: TrainConfig, split: dict[str, list[str]]) -> Iterator[AnnotatedPhoto]:
+    """What tracing is taught on: photos trained on, and phantoms of seeds that nothing else reaches."""
+    rng = np.random.default_rng([config.seed, 2**32 - 2])
+    if config.photos is not None:
+        count = min(TRACED_PHOTOS, len(split["train"]))
+        stems = sorted(rng.choice(split["train"], count, replace=False).tolist())
+        for stem in stems:
+            yield from read_annotated(config.photos, [stem], seams=config.seams)
+    for i in range(TRACED_PHANTOMS):
+        yield phantom_photo(2**31 + 2 * PHANTOM_VALIDATION + i, 640, rng)
 
 
 def _drawn_validation(config: TrainConfig, style: str | None = None) -> list[AnnotatedPhoto]:

@@ -20,7 +20,8 @@ from trichoscan.learn.pairing import (
     tips_right,
 )
 from trichoscan.records import Peaks
-from trichoscan.segment.candidates import Candidates, to_px
+from trichoscan.segment.candidates import Candidates
+from trichoscan.segment.cells import to_px
 from trichoscan.segment.network import REACH_UNIT_CELLS
 
 TIP_WITHIN_UM = 100.0

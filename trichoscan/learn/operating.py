@@ -10,15 +10,16 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 from scipy.stats import chi2
 
 from trichoscan.learn.dataset import AnnotatedPhoto
 from trichoscan.learn.judge import Judged, judge
+from trichoscan.learn.logistic import fit_logistic
 from trichoscan.photo.quality import assess
 from trichoscan.records import Photo, Segmentation
-from trichoscan.segment.candidates import DEFAULT_THRESHOLDS, FEATURES, Candidates, find_candidates
+from trichoscan.segment.candidates import FEATURES, Candidates, find_candidates
 from trichoscan.segment.infer import segment
+from trichoscan.segment.thresholds import DEFAULT_THRESHOLDS
 from trichoscan.segment.weights import Weights
 
 F1_TO_SPARE = 0.015
@@ -62,7 +63,7 @@ def fit_confidence(trials: Sequence[Trial]) -> dict[str, float]:
     x = np.concatenate([t.candidates.features[~t.judged.ignored] for t in trials])
     right = np.concatenate([t.judged.right[~t.judged.ignored] for t in trials])
     signs = {name: -1 if name in AGAINST else 1 for name in FEATURES}
-    return {f"weight_{name}": w for name, w in _logistic(x, right, signs).items()}
+    return {f"weight_{name}": w for name, w in fit_logistic(x, right, signs).items()}
 
 
 def fit_tip_confidence(trials: Sequence[Trial]) -> dict[str, float]:
@@ -78,22 +79,7 @@ def fit_tip_confidence(trials: Sequence[Trial]) -> dict[str, float]:
     right = np.concatenate([t.judged.tip_right[some] for t, some in zip(trials, seen, strict=True)])
     if not len(x):
         return {}
-    return {f"tip_{name}": w for name, w in _logistic(x, right, {"peak": 1, "link": -1, "look": 1}).items()}
-
-
-def _logistic(x: NDArray[np.float64], right: NDArray[np.bool_], signs: Mapping[str, int]) -> dict[str, float]:
-    """Weights, of the stated signs, of a slightly shrunk logistic regression, and its "bias"."""
-    x = np.column_stack([x, np.ones(len(x))])
-
-    def loss(w: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        z = x @ w
-        p = 1 / (1 + np.exp(-z))
-        value = (np.logaddexp(0, z) - right * z).sum() + 0.5 * (w[:-1] ** 2).sum()
-        return float(value), x.T @ (p - right) + np.append(w[:-1], 0.0)
-
-    bounds = [(None, 0.0) if sign < 0 else (0.0, None) for sign in signs.values()]
-    best = minimize(loss, np.zeros(x.shape[1]), jac=True, method="L-BFGS-B", bounds=[*bounds, (None, None)]).x
-    return {name: round(float(w), 4) for name, w in zip((*signs, "bias"), best, strict=True)}
+    return {f"tip_{name}": w for name, w in fit_logistic(x, right, {"peak": 1, "odds": 1, "look": 1}).items()}
 
 
 def choose_least_confidence(

@@ -22,9 +22,7 @@ from trichoscan.learn.dataset import AnnotatedPhoto
 from trichoscan.learn.judge import judge_tips
 from trichoscan.learn.operating import try_photo
 from trichoscan.records import Segmentation
-from trichoscan.segment.candidates import usable
-from trichoscan.segment.infer import resampled
-from trichoscan.segment.network import CELL_PX
+from trichoscan.segment.cells import usable
 from trichoscan.segment.verifier import Verifier, as_input, facts_of, frame, from_the_tips, patch_of
 from trichoscan.segment.weights import Weights
 
@@ -42,8 +40,6 @@ class SeenPhoto:
 
     Attributes
     ----------
-    pixels : (H, W, 3) uint8
-        At the working scale.
     segmentation : Segmentation
         For the verifier of tips as `segment.verifier.from_the_tips` shows it.
     which : (N,) int64
@@ -51,7 +47,6 @@ class SeenPhoto:
     right : (N,) bool
     """
 
-    pixels: NDArray[np.uint8]
     segmentation: Segmentation
     which: NDArray[np.int64]
     right: NDArray[np.bool_]
@@ -63,7 +58,6 @@ def see(annotated: AnnotatedPhoto, weights: Weights, device: str) -> dict[str, S
     About 7 MB of a photo of 1.3 MP are kept, which both share.
     """
     trial, segmentation, mask = try_photo(annotated, weights, device)
-    pixels = resampled(annotated.pixels, CELL_PX / segmentation.px_per_cell)
     roots, tips = segmentation.roots, segmentation.tips
     of_root, of_tip = (
         np.flatnonzero(usable(peaks.at, mask, segmentation.px_per_cell)) for peaks in (roots, tips)
@@ -73,8 +67,8 @@ def see(annotated: AnnotatedPhoto, weights: Weights, device: str) -> dict[str, S
     ends_as_roots, roots_as_ends = from_the_tips(roots, tips)
     back = replace(segmentation, roots=ends_as_roots, tips=roots_as_ends)
     return {
-        "verifier": SeenPhoto(pixels, segmentation, of_root[known], trial.judged.right[known]),
-        "tip_verifier": SeenPhoto(pixels, back, of_tip[~ignored], right[~ignored]),
+        "verifier": SeenPhoto(segmentation, of_root[known], trial.judged.right[known]),
+        "tip_verifier": SeenPhoto(back, of_tip[~ignored], right[~ignored]),
     }
 
 
@@ -170,7 +164,7 @@ class _Patches(Dataset[tuple[Tensor, Tensor, Tensor]]):
         at = segmentation.roots.at[k] + shift[0] * along + shift[1] * np.array([-along[1], along[0]])
         to_cells = frame(at, angle, float(np.exp(rng.normal(0, SCALE_SD))), mirrored=bool(rng.integers(2)))
         roots, tips = segmentation.roots, segmentation.tips
-        pixels, maps = patch_of(photo.pixels, segmentation.shaft, roots, tips, k, to_cells)
+        pixels, maps = patch_of(segmentation.pixels, segmentation.shaft, roots, tips, k, to_cells)
         patch = as_input(augment_pixels(pixels, rng), maps)
         return (
             torch.from_numpy(patch),

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,10 +25,10 @@ from trichoscan.learn.crops import Crops
 from trichoscan.learn.dataset import AnnotatedPhoto, phantom_photo, read_annotated, turned_about
 from trichoscan.learn.loss import LOSS_SHARES, losses
 from trichoscan.records import TrichoscanError
-from trichoscan.segment.candidates import DEFAULT_THRESHOLDS
 from trichoscan.segment.infer import resolve_device
 from trichoscan.segment.memory import keep_freed_memory
 from trichoscan.segment.network import WORKING_UM_PER_PX, HairNet, for_inference
+from trichoscan.segment.thresholds import DEFAULT_THRESHOLDS
 from trichoscan.segment.verifier import Verifier
 from trichoscan.segment.weights import VERIFIERS, Weights, load_weights, stored_states
 
@@ -79,7 +79,7 @@ def train(config: TrainConfig, log: Callable[[str], None] = print) -> Path:
 
     if config.photos is None and config.phantom_share <= 0:
         raise TrichoscanError("nothing to train on: give --photos FOLDER or a phantom share above 0")
-    if not config.steps and (config.start_from is None or not config.verifier_epochs):
+    if not config.steps and config.start_from is None:
         raise TrichoscanError("nothing is taught in 0 steps: give --start-from WEIGHTS")
     start = _checked_start(config)
     device = torch.device(resolve_device(config.device))
@@ -101,15 +101,18 @@ def train(config: TrainConfig, log: Callable[[str], None] = print) -> Path:
 def _train_verifiers(
     network: HairNet, config: TrainConfig, stems: list[str], device: torch.device, log: Callable[[str], None]
 ) -> dict[str, Verifier]:
-    """`VERIFIERS` for the finished network, from the photos trained on and phantoms of their own."""
+    """`VERIFIERS` for the finished network, from the photos trained on and phantoms of their own.
+
+    Without a time to learn they stay those of the weights to start from, if these have any.
+    """
     from trichoscan.learn.second_look import see, train_verifier
 
+    start = {} if config.start_from is None else stored_states(config.start_from)[1]
     if not config.verifier_epochs:
-        return {}
+        return {name: _verifier(state) for name, state in start.items()}
     stored = {"working_um_per_px": WORKING_UM_PER_PX, "thresholds": DEFAULT_THRESHOLDS}
     weights = Weights(config.name, "", stored, for_inference(network))
     seen = [see(photo, weights, device.type) for photo in _photos_to_see(config, stems)]
-    start = {} if config.start_from is None else stored_states(config.start_from)[1]
     verifiers = {}
     for name in VERIFIERS:
         learned = train_verifier(
@@ -125,6 +128,12 @@ def _train_verifiers(
         if learned is not None:
             verifiers[name] = learned
     return verifiers
+
+
+def _verifier(state: Mapping[str, Tensor]) -> Verifier:
+    verifier = Verifier()
+    verifier.load_state_dict(state)
+    return verifier.eval()
 
 
 def _photos_to_see(config: TrainConfig, stems: list[str]) -> Iterator[AnnotatedPhoto]:

@@ -57,6 +57,8 @@ class Segmentation:
     shaft : (S, h, w) uint8
         Probability, 0-255, of a shaft's centre line, split over S orientations: channel s stands
         for pi s / S.
+    pixels : (H, W, 3) uint8
+        The photo as the network saw it: two px per map cell, h and w are half of H and W, rounded up.
     px_per_cell : float
         Photo px per map cell: the centre of cell (x, y) is photo point
         ((x + 0.5) * px_per_cell - 0.5, (y + 0.5) * px_per_cell - 0.5).
@@ -69,6 +71,7 @@ class Segmentation:
     roots: Peaks
     tips: Peaks
     shaft: NDArray[np.uint8]
+    pixels: NDArray[np.uint8]
     px_per_cell: float
     thresholds: dict[str, float] = field(default_factory=dict)
     flags: tuple[str, ...] = ()

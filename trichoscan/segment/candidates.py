@@ -1,54 +1,35 @@
 """Possible hairs of a photo, with what speaks for and against each.
 
-Roots and tips are peaks. From each root the shaft is followed through the map of its own
-orientation, so that a crossing hair does not lead astray; then tips are given to roots.
+Roots and tips are peaks. Pieces of shaft are joined to each other, to roots and to tips by one decision over
+the photo (`segment.join`); each root's shaft is followed along what was joined, and tips are given to roots
+by another (`segment.link`), which hairs of a bundle need that share a piece.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trichoscan.records import Peaks, Segmentation
-from trichoscan.segment.link import TIP_GAP_CELLS, assign_tips, possible_links
-from trichoscan.segment.march import ShaftMap, march
+from trichoscan.segment.cells import leads_out, respaced
+from trichoscan.segment.ends import TIP
+from trichoscan.segment.link import ASIDE_CELLS, assign_tips
 from trichoscan.segment.peaks import against_field, log_odds
+from trichoscan.segment.shaft_map import ShaftMap
+from trichoscan.segment.tie import tie
 
-LONGEST_CELLS = 900.0
-"""Hairs are followed for 10 mm at most, more than any photo shows of one."""
 SUPPORT_SPACING_CELLS, SUPPORT_POINTS = 1.5, 40
 """The shaft's evidence is averaged over its first 0.65 mm: long hair is blurred further on."""
 TIP_STRAIGHT_CELLS = 8.0
 """The last 90 um to a tip are drawn straight, so that a tip beside the followed shaft makes no kink."""
-BORDER_CELLS = 6.0
-"""A shaft that comes this close to what is not usable is cut by it."""
 BACKWARDS_CELLS, BACKWARDS_COSINE = 12.0, -0.8
 """A hair that begins this near another's tip and runs back along it is that hair, read backwards."""
 
 FEATURES = ("root", "tip", "shaft", "field", "beyond", "look")
-TIP_FEATURES = ("peak", "link", "look")
-DEFAULT_THRESHOLDS = {
-    "root": 0.06,
-    "tip": 0.1,
-    "shaft": 0.25,
-    "confidence": 0.4,
-    "weight_root": 1.0,
-    "weight_tip": 0.5,
-    "weight_shaft": 1.0,
-    "weight_field": -1.0,
-    "weight_beyond": 0.3,
-    "weight_look": 0.0,
-    "weight_bias": 0.5,
-    "tip_peak": 0.3,
-    "tip_link": -0.3,
-    "tip_look": 0.0,
-    "tip_bias": 2.0,
-}
-"""Operating points for weights that store none: least peaks and shaft evidence to consider, least confidence
-to report, and the logistic models of confidence in a hair and in its tip."""
+TIP_FEATURES = ("peak", "odds", "look")
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,14 +46,16 @@ class Candidates:
         Whether a tip was found; else the path ends where its evidence does.
     spare_tips : Peaks
         Tips that belong to no root.
+    spare_paths : tuple of (N, 2) float64
+        Cells, from each of these back along its shaft.
     features : (K, 6) float64
         Log odds of the root peak; height of the tip peak, 0 without one; mean evidence of the shaft
         along the path; angle, rad, against the neighbours' mean direction, times how much they
-        agree with each other (0-1); 1 where the shaft leads out of what is usable before a tip is seen,
-        so that the missing tip says nothing, else 0; log odds by the verifier.
+        agree with each other (0-1); 1 where the shaft leads, or may lead among others, out of what is
+        usable before a tip is seen, so that the missing tip says nothing, else 0; log odds by the verifier.
     tip_features : (K, 3) float64
-        Log odds of the tip peak, those of a height of 0 without a tip; the cost of its link to the root, and
-        log odds by the verifier of tips, NaN without a tip.
+        Log odds of the tip peak, those of a height of 0 without a tip; of its link to the root, and by the
+        verifier of tips, NaN without a tip.
     shafts : ShaftMap
         What the paths follow.
     """
@@ -81,6 +64,7 @@ class Candidates:
     paths: tuple[NDArray[np.float64], ...]
     tip_seen: NDArray[np.bool_]
     spare_tips: Peaks
+    spare_paths: tuple[NDArray[np.float64], ...]
     features: NDArray[np.float64]
     tip_features: NDArray[np.float64]
     shafts: ShaftMap
@@ -123,14 +107,9 @@ def find_candidates(segmentation: Segmentation, usable_mask: NDArray[np.bool_]) 
     -------
     Candidates
     """
-    limits = segmentation.thresholds
-    roots, tips = (
-        peaks.take(usable(peaks.at, usable_mask, segmentation.px_per_cell))
-        for peaks in (segmentation.roots, segmentation.tips)
-    )
-    shafts = ShaftMap(segmentation.shaft)
-    followed = march(shafts, roots.at, roots.angle, limits["shaft"], LONGEST_CELLS)
-    tip_of, link_cost = assign_tips(roots, tips, possible_links(roots, followed, tips))
+    tied = tie(segmentation, usable_mask)
+    roots, tips, shafts, followed = tied.roots, tied.tips, tied.shafts, tied.followed
+    tip_of, link_odds = assign_tips(roots, tips, tied.links, segmentation.thresholds)
     ended = (
         _ended(roots.at[k], roots.angle[k], roots.reach[k], followed[k], None if j < 0 else tips.at[j])
         for k, j in enumerate(tip_of)
@@ -142,45 +121,14 @@ def find_candidates(segmentation: Segmentation, usable_mask: NDArray[np.bool_]) 
     features[:, 2] = [_support(shafts, path) for path in paths]
     features[:, 3] = against_field(roots)
     cut = leads_out(paths, usable_mask, segmentation.px_per_cell)
-    features[:, 4] = np.array(cut, bool) & (tip_of < 0)
+    features[:, 4] = (np.array(cut, bool) | tied.maybe_out) & (tip_of < 0)
     features[:, 5] = roots.second_look
     spare = np.setdiff1d(np.arange(len(tips)), tip_of)
     look = np.append(tips.second_look, np.nan)[tip_of]
-    tip_features = np.stack([log_odds(features[:, 1]), link_cost, look], -1)
-    return Candidates(roots, paths, tip_of >= 0, tips.take(spare), features, tip_features, shafts)
-
-
-def to_px(cells: NDArray[np.float64], px_per_cell: float) -> NDArray[np.float64]:
-    """Map cells to photo px; see `Segmentation.px_per_cell`."""
-    return (cells + 0.5) * px_per_cell - 0.5
-
-
-def usable(at: NDArray[np.float64], usable_mask: NDArray[np.bool_], px_per_cell: float) -> NDArray[np.bool_]:
-    """(K,) whether each point, (K, 2) cells, lies in the photo and in its usable mask."""
-    height, width = usable_mask.shape
-    px = np.round(to_px(at, px_per_cell)).astype(int)
-    inside = (px >= 0).all(1) & (px < [width, height]).all(1)
-    x, y = np.clip(px[:, 0], 0, width - 1), np.clip(px[:, 1], 0, height - 1)
-    return np.asarray(inside & usable_mask[y, x], bool)
-
-
-def leads_out(
-    paths: Sequence[NDArray[np.float64]], usable_mask: NDArray[np.bool_], px_per_cell: float
-) -> list[bool]:
-    """Whether going on from each path's end, cells, soon leads out of what is usable."""
-    cut = []
-    for path in paths:
-        end = path[-1] - path[max(len(path) - 6, 0)]
-        beyond = path[-1] + BORDER_CELLS * end / max(float(np.hypot(*end)), 1e-9)
-        cut.append(not bool(usable(beyond[None], usable_mask, px_per_cell)[0]))
-    return cut
-
-
-def respaced(path: NDArray[np.float64], spacing: float) -> NDArray[np.float64]:
-    """The same course with points about `spacing` apart, at least 2, ends kept."""
-    along = np.concatenate([[0.0], np.hypot(*np.diff(path, axis=0).T).cumsum()])
-    at = np.linspace(0, along[-1], max(round(along[-1] / spacing), 1) + 1)
-    return np.stack([np.interp(at, along, path[:, 0]), np.interp(at, along, path[:, 1])], -1)
+    tip_features = np.stack([log_odds(features[:, 1]), link_odds, look], -1)
+    spare_paths = tuple(tied.shaft_of(int(k)) for k in tied.ends.numbers(TIP)[spare])
+    seen, spare_tips = tip_of >= 0, tips.take(spare)
+    return Candidates(roots, paths, seen, spare_tips, spare_paths, features, tip_features, shafts)
 
 
 def _ended(
@@ -197,7 +145,7 @@ def _ended(
         return np.stack([root, root + reach * np.array([np.cos(angle), np.sin(angle)])])
     ahead = np.hypot(*(followed - tip).T)
     nearest = int(ahead.argmin())
-    if ahead[nearest] > TIP_GAP_CELLS:
+    if ahead[nearest] > ASIDE_CELLS:
         return np.stack([root, tip])
     toward = tip - root
     before = followed[: nearest + 1]

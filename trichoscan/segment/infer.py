@@ -10,9 +10,10 @@ import torch
 from numpy.typing import NDArray
 
 from trichoscan.records import Photo, Segmentation, TrichoscanError
-from trichoscan.segment.candidates import DEFAULT_THRESHOLDS
-from trichoscan.segment.network import CELL_PX, WORKING_UM_PER_PX
+from trichoscan.segment.cells import CELL_PX
+from trichoscan.segment.network import WORKING_UM_PER_PX
 from trichoscan.segment.peaks import find_peaks, one_each
+from trichoscan.segment.thresholds import DEFAULT_THRESHOLDS
 from trichoscan.segment.tiles import run_tile, run_tiles
 from trichoscan.segment.verifier import from_the_tips, look_again
 from trichoscan.segment.weights import Weights
@@ -74,7 +75,7 @@ def segment(
     if weights.tip_verifier is not None:
         verifier, ends = weights.tip_verifier.to(chosen), from_the_tips(roots, tips)
         tips = replace(tips, second_look=look_again(verifier, working_pixels, shaft, *ends))
-    return Segmentation(roots, tips, shaft, CELL_PX / zoom, thresholds, flags)
+    return Segmentation(roots, tips, shaft, working_pixels, CELL_PX / zoom, thresholds, flags)
 
 
 def _zoom(um_per_px: float, shape: tuple[int, ...]) -> float:

@@ -1,53 +1,69 @@
 """Which tip belongs to which root: one optimal assignment over the photo.
 
-A tip costs by its gap from the shaft followed from the root, by the difference of directions, and by
-how far it lies from where the network, at the root, expects it; each in standard deviations. The surer
-a root and a tip are, the more it costs to leave them apart: a doubtful root takes no tip from a sure one.
+Every tip that a root may have has log odds to be its own, by its gap from the shaft followed from the root,
+by how far it lies from where the network expects it, by the bend of the way there, by how alike both ends are
+in width and colour, and by the weakest evidence of a shaft between them. The surer a root and a tip are, the
+more speaks for giving them to each other: a doubtful root takes no tip from a sure one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from trichoscan.records import Peaks
+from trichoscan.segment.cells import unit
+from trichoscan.segment.ends import ROOT, TIP, Ends
+from trichoscan.segment.groups import linked_groups
 from trichoscan.segment.peaks import sureness, wrap
+from trichoscan.segment.shaft_map import ShaftMap
 
-TIP_GAP_CELLS = 5.0
-"""A tip within 55 um of a followed shaft may end it."""
-TIP_TURN_RAD = np.deg2rad(35.0)
-TIP_BEYOND_CELLS = 20.0
-"""A tip may lie up to 0.22 mm beyond where the shaft was lost."""
+Floats = NDArray[np.float64]
+
+LINK_FEATURES = ("aside", "beyond", "off", "bend", "sway", "width", "colour", "weakest")
+"""See `_features`."""
+ASIDE_CELLS, BEYOND_CELLS = 5.0, 20.0
+"""A tip within 55 um of a followed shaft may end it, and up to 0.22 mm beyond where the shaft was lost."""
+TURN_RAD = np.deg2rad(35.0)
+"""It must point along the followed shaft to within so much;"""
+STRAIGHT_TURN_RAD, STRAIGHT_OFF_RAD = 1.2, 0.9
+"""where it lies elsewhere, along the root's direction, and it must be seen in about that direction,"""
+FARTHEST_REACH, FARTHEST_CELLS = 2.2, 20.0
+"""no farther than this share of the expected distance, and 0.22 mm."""
 SHORTEST_CELLS = 3.0
-ASIDE_SD_CELLS, TURN_SD_RAD, REACH_SD = 2.0, 0.25, 0.25
-"""Deviations that a right tip has: aside of the shaft, from its direction, and of log distance."""
+WEAKEST_SAMPLES = 12
 IMPOSSIBLE = 1e6
-NO_TIP_COST = 5.0
-"""Cost of leaving a root without a tip, in standard deviations squared over two."""
-SURE_SHARE = 0.5
-"""How much of the log odds of a root and a tip speaks for joining them.
-
-With this and the cost above F1 at an unbiased count was .910 on the validation photos; with a cost of 3 and
-no such share .908; confidence fitted anew each time.
-"""
 
 
 @dataclass(frozen=True, eq=False)
 class Links:
-    """L tips that roots may have: numbers of root and tip, and cost, squared deviations over two."""
+    """L tips that roots may have.
+
+    Attributes
+    ----------
+    root, tip : (L,) int64
+        Their numbers.
+    features : (L, 8) float64
+        `LINK_FEATURES`.
+    """
 
     root: NDArray[np.int64]
     tip: NDArray[np.int64]
-    cost: NDArray[np.float64]
+    features: Floats
+
+    def log_odds(self, thresholds: Mapping[str, float]) -> Floats:
+        """(L,) log odds that the tip of a true hair's root is that, by the model of `thresholds`."""
+        weights = [thresholds[f"link_{name}"] for name in LINK_FEATURES]
+        return np.asarray(self.features @ weights + thresholds["link_bias"], np.float64)
 
 
-def possible_links(roots: Peaks, followed: Sequence[NDArray[np.float64]], tips: Peaks) -> Links:
+def possible_links(
+    roots: Peaks, followed: Sequence[Floats], tips: Peaks, ends: Ends, shafts: ShaftMap
+) -> Links:
     """Find every tip that each root may have.
 
     Parameters
@@ -55,20 +71,95 @@ def possible_links(roots: Peaks, followed: Sequence[NDArray[np.float64]], tips: 
     roots : Peaks
         K roots.
     followed : sequence of (N, 2) float64
-        The shaft as followed from each root, cells.
+        The shaft as followed from each root, cells, the root first.
     tips : Peaks
+    ends : Ends
+        Of this photo.
+    shafts : ShaftMap
 
     Returns
     -------
     Links
     """
-    found = [_links(k, roots, followed[k], tips) for k in range(len(roots))] if len(tips) else []
-    links = np.concatenate([np.empty((0, 3)), *found])
-    return Links(links[:, 0].astype(np.int64), links[:, 1].astype(np.int64), links[:, 2])
+    found = [_beside(k, roots, followed[k], tips) for k in range(len(roots))] if len(tips) else []
+    table = np.concatenate([np.empty((0, 4)), *found])
+    root, tip = table[:, 0].astype(np.int64), table[:, 1].astype(np.int64)
+    return Links(root, tip, _features(roots, tips, root, tip, table[:, 2:], ends, shafts))
 
 
-def assign_tips(roots: Peaks, tips: Peaks, links: Links) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Give tips to roots at least total cost.
+def _beside(k: int, roots: Peaks, followed: Floats, tips: Peaks) -> Floats:
+    """(L, 4) root, tip, cells aside of and beyond the followed shaft, of every tip that root `k` may have."""
+    step = tips.at - roots.at[k]
+    chord, seen_at = np.hypot(*step.T), np.arctan2(step[:, 1], step[:, 0])
+    straight = (
+        (np.abs(wrap(tips.angle - roots.angle[k])) < STRAIGHT_TURN_RAD)
+        & (np.abs(wrap(seen_at - roots.angle[k])) < STRAIGHT_OFF_RAD)
+        & (chord < FARTHEST_REACH * roots.reach[k] + FARTHEST_CELLS)
+    )
+    aside, beyond, turn = _off_course(tips, followed)
+    along = (aside < ASIDE_CELLS) & (turn < TURN_RAD) & (beyond < BEYOND_CELLS)
+    which = np.flatnonzero((straight | along) & (chord > SHORTEST_CELLS))
+    return np.stack([np.full(len(which), k), which, aside[which], beyond[which]], -1)
+
+
+def _off_course(tips: Peaks, course: Floats) -> tuple[Floats, Floats, Floats]:
+    """(L,) cells aside of a course, cells beyond its end, and turn, rad, from its direction, of each tip."""
+    if len(course) < 2:
+        return np.full(len(tips), np.inf), np.full(len(tips), np.inf), np.full(len(tips), np.pi)
+    heading = np.arctan2(*np.gradient(course, axis=0).T[::-1])
+    apart = np.hypot(*(tips.at[:, None] - course[None]).transpose(2, 0, 1))
+    nearest = apart.argmin(1)
+    gap = apart[np.arange(len(tips)), nearest]
+    past = ((tips.at - course[-1]) * unit(heading[-1])).sum(1)
+    beyond = np.where(nearest == len(course) - 1, np.maximum(past, 0.0), 0.0)
+    return (
+        np.sqrt(np.maximum(gap**2 - beyond**2, 0.0)),
+        beyond,
+        np.abs(wrap(tips.angle - heading[nearest])),
+    )
+
+
+def _features(
+    roots: Peaks,
+    tips: Peaks,
+    root: NDArray[np.int64],
+    tip: NDArray[np.int64],
+    off_course: Floats,
+    ends: Ends,
+    shafts: ShaftMap,
+) -> Floats:
+    """(L, 8) features of links, each of the size of one and bounded.
+
+    How far the tip lies aside of the followed shaft, in 2 cells, and beyond it, in 10; the logarithm of its
+    distance over the expected one, in 0.25; the turn from the root's to the tip's direction, in 0.2 rad, and
+    how much more both of them turn from the straight way between them than an arc does, likewise (0 for an
+    arc); the difference of the logarithms of the widths and of the colours, in 10 CIELAB; and the weakest
+    evidence of a shaft on the straight way.
+    """
+    step = tips.at[tip] - roots.at[root]
+    chord, seen_at = np.hypot(*step.T), np.arctan2(step[:, 1], step[:, 0])
+    leaving, arriving = wrap(seen_at - roots.angle[root]), wrap(tips.angle[tip] - seen_at)
+    on_way = roots.at[root] + np.linspace(0.05, 0.95, WEAKEST_SAMPLES)[:, None, None] * step
+    evidence = shafts.sample(on_way[..., 0], on_way[..., 1], np.broadcast_to(seen_at, on_way.shape[:2]))
+    one, other = ends.numbers(ROOT)[root], ends.numbers(TIP)[tip]
+    colour = np.sqrt(((ends.colour[one] - ends.colour[other]) ** 2).sum(1))
+    columns = (
+        np.minimum(off_course[:, 0] / 2.0, 3.0),
+        np.minimum(off_course[:, 1] / 10.0, 2.0),
+        np.minimum(np.abs(np.log(np.maximum(chord, 1.0) / roots.reach[root])) / 0.25, 5.0),
+        np.minimum(np.abs(leaving + arriving) / 0.2, 5.0),
+        np.minimum(np.abs(leaving - arriving) / 0.2, 5.0),
+        np.abs(np.log(ends.width_px[one] / ends.width_px[other])),
+        np.minimum(colour / 10.0, 3.0),
+        evidence.min(0) if len(root) else np.zeros(0),
+    )
+    return np.stack(columns, -1)
+
+
+def assign_tips(
+    roots: Peaks, tips: Peaks, links: Links, thresholds: Mapping[str, float]
+) -> tuple[NDArray[np.int64], Floats]:
+    """Give tips to roots so that the most speaks for all of them together.
 
     Parameters
     ----------
@@ -77,70 +168,29 @@ def assign_tips(roots: Peaks, tips: Peaks, links: Links) -> tuple[NDArray[np.int
     tips : Peaks
     links : Links
         See `possible_links`.
+    thresholds : mapping of str to float
+        `link_...` of the weights: the model, `link_sure`, how much of the log odds of root and tip counts
+        beside it, and `link_none`, minus the log odds of a root without a tip.
 
     Returns
     -------
     tip_of : (K,) int64
         Number of the tip of each root, -1 for none.
-    cost : (K,) float64
-        Of each link; NaN where there is none.
+    odds : (K,) float64
+        Log odds of each link; NaN where there is none.
     """
-    tip_of, cost_of = np.full(len(roots), -1, np.int64), np.full(len(roots), np.nan)
-    sure = SURE_SHARE * (sureness(roots)[links.root] + sureness(tips)[links.tip])
-    joining = links.cost - sure
-    # Roots that share no tip are settled apart: one matrix for a large photo would not fit in memory.
-    nodes = len(roots) + len(tips)
-    joined = (np.ones(len(links.root)), (links.root, len(roots) + links.tip))
-    _, group = connected_components(coo_array(joined, shape=(nodes, nodes)), directed=False)
-    for members in _groups(group[links.root]):
+    tip_of, odds_of = np.full(len(roots), -1, np.int64), np.full(len(roots), np.nan)
+    odds = links.log_odds(thresholds)
+    sure = thresholds["link_sure"] * (sureness(roots)[links.root] + sureness(tips)[links.tip])
+    for members in linked_groups(links.root, len(roots) + links.tip):
         rows, row = np.unique(links.root[members], return_inverse=True)
         columns, column = np.unique(links.tip[members], return_inverse=True)
         cost = np.full((len(rows), len(columns) + len(rows)), IMPOSSIBLE)
-        cost[np.arange(len(rows)), len(columns) + np.arange(len(rows))] = NO_TIP_COST
-        cost[row, column] = joining[members]
+        cost[np.arange(len(rows)), len(columns) + np.arange(len(rows))] = thresholds["link_none"]
+        cost[row, column] = -(odds + sure)[members]
         chosen = linear_sum_assignment(cost)[1]
         found = chosen < len(columns)
         tip_of[rows[found]] = columns[chosen[found]]
     given = tip_of[links.root] == links.tip
-    cost_of[links.root[given]] = links.cost[given]
-    return tip_of, cost_of
-
-
-def _groups(label: NDArray[np.int32]) -> list[NDArray[np.intp]]:
-    """Indices of each distinct label."""
-    order = np.argsort(label, kind="stable")
-    return np.split(order, np.flatnonzero(np.diff(label[order])) + 1) if len(order) else []
-
-
-def _links(k: int, roots: Peaks, followed: NDArray[np.float64], tips: Peaks) -> NDArray[np.float64]:
-    """(L, 3) root, tip and cost, squared deviations over two, of every tip that root `k` may have."""
-    root, angle, reach = roots.at[k], roots.angle[k], roots.reach[k]
-    straight = root + np.array([[0.0], [reach]]) * [np.cos(angle), np.sin(angle)]
-    courses = [course for course in (followed, straight) if len(course) > 1]
-    low = np.min([course.min(0) for course in courses], axis=0) - TIP_BEYOND_CELLS
-    high = np.max([course.max(0) for course in courses], axis=0) + TIP_BEYOND_CELLS
-    near = np.flatnonzero(((tips.at >= low) & (tips.at <= high)).all(1))
-    costs = np.min([_gap_cost(tips.take(near), course, root, reach) for course in courses], axis=0)
-    possible = costs < IMPOSSIBLE / 2
-    return np.column_stack([np.full(possible.sum(), k), near[possible], costs[possible]])
-
-
-def _gap_cost(
-    tips: Peaks, course: NDArray[np.float64], root: NDArray[np.float64], reach: float
-) -> NDArray[np.float64]:
-    """(L,) cost of each tip as the end of one course."""
-    heading = np.arctan2(*np.gradient(course, axis=0).T[::-1])
-    apart = np.hypot(*(tips.at[:, None] - course[None]).transpose(2, 0, 1))
-    nearest = apart.argmin(1)
-    gap = apart[np.arange(len(tips)), nearest]
-    last = nearest == len(course) - 1
-    overshoot = ((tips.at - course[-1]) * [np.cos(heading[-1]), np.sin(heading[-1])]).sum(1)
-    aside = np.sqrt(np.maximum(gap**2 - np.where(last, np.maximum(overshoot, 0.0), 0.0) ** 2, 0.0))
-    turn = np.abs(wrap(tips.angle - heading[nearest]))
-    chord = np.hypot(*(tips.at - root).T)
-    off = np.minimum(np.abs(np.log(np.maximum(chord, 1.0) / reach)) / REACH_SD, 3.0)
-    cost = 0.5 * ((aside / ASIDE_SD_CELLS) ** 2 + (turn / TURN_SD_RAD) ** 2 + off**2)
-    impossible = (
-        (aside > TIP_GAP_CELLS) | (turn > TIP_TURN_RAD) | (gap > TIP_BEYOND_CELLS) | (chord < SHORTEST_CELLS)
-    )
-    return np.where(impossible, IMPOSSIBLE, cost)
+    odds_of[links.root[given]] = odds[given]
+    return tip_of, odds_of

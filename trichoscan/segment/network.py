@@ -20,8 +20,6 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 WORKING_UM_PER_PX = 5.5
 """Photos are resampled to this before the network sees them."""
-CELL_PX = 2
-"""Working px per map cell."""
 DIRECTIONS = 16
 """Channels of root and tip maps over 2 pi: channel d is direction 2 pi d / DIRECTIONS."""
 ORIENTATIONS = 8

@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 
 from trichoscan.records import Peaks
+from trichoscan.segment.cells import CELL_PX
 from trichoscan.segment.network import (
-    CELL_PX,
     DIRECTIONS,
     DIVISOR,
     ORIENTATIONS,

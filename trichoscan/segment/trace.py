@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trichoscan.records import Hair, Segmentation
-from trichoscan.segment.candidates import Candidates, find_candidates, leads_out, respaced, to_px, usable
+from trichoscan.segment.candidates import Candidates, find_candidates
+from trichoscan.segment.cells import leads_out, respaced, to_px, usable
 from trichoscan.segment.centre import centred
-from trichoscan.segment.march import STEP_CELLS, ShaftMap, march
-from trichoscan.segment.retrace import retraced
+from trichoscan.segment.shaft_map import ShaftMap
 
 OVERLAP_CELLS = 5.0
 """Centre lines closer than this (55 um) touch or cross."""
@@ -20,8 +20,6 @@ LEAST_STRAY_TIP = 0.3
 """Height of a tip peak from which a shaft without a root is followed back to the edge it came in by."""
 STRAY_APART_CELLS = 8.0
 """It must pass the hairs with a root at this distance (90 um): else it is one of them."""
-LONGEST_STRAY_CELLS = 300.0
-"""Such a shaft is followed for 3.3 mm at most."""
 LEAST_DOUBTFUL = 0.05
 """Candidates less likely than this are not kept even as doubtful."""
 
@@ -54,7 +52,7 @@ def trace_all(
     candidates = find_candidates(segmentation, usable_mask)
     confidence = candidates.confidence(thresholds)
     considered = candidates.reported(confidence, min(LEAST_DOUBTFUL, thresholds["confidence"]))
-    laid = _laid_paths(candidates, considered, thresholds["shaft"])
+    laid = [_laid(candidates.paths[k], candidates.shafts) for k in considered]
     sure = int((confidence[considered] >= thresholds["confidence"]).sum())
     paths = laid[:sure]
     doubtful = _doubtful(candidates, confidence, considered[sure:], laid[sure:], px_per_cell)
@@ -98,16 +96,6 @@ def _sorted(hairs: list[Hair]) -> tuple[Hair, ...]:
     return tuple(sorted(hairs, key=lambda h: (round(h.root_px[1], 2), round(h.root_px[0], 2))))
 
 
-def _laid_paths(candidates: Candidates, which: list[int], least: float) -> list[NDArray[np.float64]]:
-    """Paths of some candidates, laid on their shafts; one without a tip ends where it may be another's."""
-    paths = [_laid(candidates.paths[k], candidates.shafts) for k in which]
-    tipless = [i for i, k in enumerate(which) if not candidates.tip_seen[k]]
-    fine = [respaced(paths[i], STEP_CELLS) for i in tipless]
-    for i, path in zip(tipless, retraced(candidates.shafts, fine, least), strict=True):
-        paths[i] = path
-    return paths
-
-
 def _laid(path: NDArray[np.float64], shafts: ShaftMap) -> NDArray[np.float64]:
     """The path with points evenly spaced, on the middle of its shaft."""
     return centred(shafts, respaced(path, POINT_SPACING_CELLS))
@@ -125,18 +113,17 @@ def _strays(
     usable_mask: NDArray[np.bool_],
 ) -> list[tuple[NDArray[np.float64], float]]:
     """Paths, entry first, and tip heights of shafts that come in from the edge and end in the photo."""
-    tips = candidates.spare_tips.take(candidates.spare_tips.score >= LEAST_STRAY_TIP)
-    shafts, least = candidates.shafts, segmentation.thresholds["shaft"]
-    back = march(shafts, tips.at, tips.angle + np.pi, least, LONGEST_STRAY_CELLS)
+    sure = candidates.spare_tips.score >= LEAST_STRAY_TIP
     strays: list[tuple[NDArray[np.float64], float]] = []
-    for path, score in zip(back, tips.score, strict=True):
+    for k in np.flatnonzero(sure):
+        path, score = candidates.spare_paths[k], candidates.spare_tips.score[k]
         if len(path) < 3 or not leads_out([path], usable_mask, segmentation.px_per_cell)[0]:
             continue
         middle = path[len(path) // 2]
         if all(np.hypot(*(other - middle).T).min() > STRAY_APART_CELLS for other in paths):
             inside = path[usable(path, usable_mask, segmentation.px_per_cell)][::-1]
             if len(inside) > 2:
-                strays.append((_laid(inside, shafts), float(score)))
+                strays.append((_laid(inside, candidates.shafts), float(score)))
     return strays
 
 

@@ -24,7 +24,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from trichoscan.records import Peaks
-from trichoscan.segment.network import CELL_PX, REACH_UNIT_CELLS, Residual
+from trichoscan.segment.cells import CELL_PX
+from trichoscan.segment.network import REACH_UNIT_CELLS, Residual
 from trichoscan.segment.peaks import against_field, log_odds, wrap
 
 BEHIND_CELLS, ASIDE_CELLS = 16, 14

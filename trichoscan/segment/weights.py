@@ -15,13 +15,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 
 from trichoscan.records import TrichoscanError
-from trichoscan.segment.candidates import DEFAULT_THRESHOLDS
 from trichoscan.segment.network import HairNet, for_inference
+from trichoscan.segment.thresholds import DEFAULT_THRESHOLDS, TRACING
 from trichoscan.segment.verifier import Verifier
 
-LATER_THRESHOLDS = {"weight_look", "tip_peak", "tip_link", "tip_look", "tip_bias"}
+LATER_THRESHOLDS = {"weight_look", "tip_peak", "tip_odds", "tip_look", "tip_bias", *TRACING}
 """Operating points that older weights do not store."""
-DEFAULT_WEIGHTS = "follicle-v6"
+DEFAULT_WEIGHTS = "follicle-v7"
 ABOUT = {"training", "earlier", "split", "validation", "validation_phantoms"}
 """Entries of config.json that tell how weights were made; no result depends on them."""
 VERIFIERS = ("verifier", "tip_verifier")

@@ -1,0 +1,40 @@
+"""Logistic regression with weights of known sign: chance may not turn round what speaks for something."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+
+def fit_logistic(
+    x: NDArray[np.float64], right: NDArray[np.bool_], signs: Mapping[str, int]
+) -> dict[str, float]:
+    """Fit a slightly shrunk logistic regression.
+
+    Parameters
+    ----------
+    x : (N, F) float64
+        Features.
+    right : (N,) bool
+    signs : mapping of str to int
+        Name of each feature, in their order, and the sign that its weight must have: 1 or -1.
+
+    Returns
+    -------
+    dict of str to float
+        Weight of each feature, and the "bias"; four decimals.
+    """
+    x = np.column_stack([x, np.ones(len(x))])
+
+    def loss(w: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        z = x @ w
+        p = 1 / (1 + np.exp(-z))
+        value = (np.logaddexp(0, z) - right * z).sum() + 0.5 * (w[:-1] ** 2).sum()
+        return float(value), x.T @ (p - right) + np.append(w[:-1], 0.0)
+
+    bounds = [(None, 0.0) if sign < 0 else (0.0, None) for sign in signs.values()]
+    best = minimize(loss, np.zeros(x.shape[1]), jac=True, method="L-BFGS-B", bounds=[*bounds, (None, None)]).x
+    return {name: round(float(w), 4) for name, w in zip((*signs, "bias"), best, strict=True)}
