@@ -90,6 +90,8 @@ def _judged(
 def row(name: str, photos: Iterable[AnnotatedPhoto], weights: Weights) -> list[str]:
     """Row of the table."""
     hairs = [hair for photo in photos for hair in followed(photo, weights)]
+    if not hairs:
+        return [name, "0", *[""] * 5]
     points, wrong, found_um, true_um = (sum(column) for column in list(zip(*hairs, strict=True))[:4])
     clean = np.mean([hair.wrong == 0 for hair in hairs])
     tips = [hair.at_tip for hair in hairs if hair.at_tip is not None]
@@ -104,13 +106,12 @@ def drawn_photos(style: str, number: int) -> Iterator[AnnotatedPhoto]:
         yield phantom_photo(FIRST_SEED + 1000 * STYLES.index(style) + k, SIDE_PX, rng, style)
 
 
-def table(fdu: Path | None, photos: int, number: int) -> str:
+def table(fdu: Path, photos: int, number: int) -> str:
     """Markdown table."""
     weights = load_weights()
     rows = [row(f"phantoms, {s.replace('_', ' ')}", drawn_photos(s, number), weights) for s in STYLES]
-    if fdu is not None:
-        stems = weights.config["split"]["held_out"][:photos]
-        rows.append(row("held-out photos", read_annotated(fdu, stems, seams=True), weights))
+    stems = weights.config["split"]["held_out"][:photos]
+    rows.append(row("held-out photos", read_annotated(fdu, stems, seams=True), weights))
     head = [
         "hair",
         "found hairs",

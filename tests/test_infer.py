@@ -14,7 +14,7 @@ from trichoscan.segment import tiles
 from trichoscan.segment.infer import segment
 from trichoscan.segment.network import CHANNELS, DIRECTIONS, DIVISOR, WORKING_UM_PER_PX
 from trichoscan.segment.thresholds import DEFAULT_THRESHOLDS
-from trichoscan.segment.weights import Weights, load_weights
+from trichoscan.segment.weights import Weights, completed, load_weights
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -190,3 +190,11 @@ def test_weights_of_another_network_are_refused(weights: Weights, tmp_path: Path
 def test_missing_weights_are_named() -> None:
     with pytest.raises(TrichoscanError, match=r"nonsense: no weights"):
         load_weights("nonsense")
+
+
+def test_a_model_of_tips_by_other_features_is_left_out_whole() -> None:
+    """Weights before follicle-v7 fitted theirs beside a cost that no longer is."""
+    older = {"root": 0.08, "tip": 0.1, "tip_peak": 9.0, "tip_link": -0.3, "tip_bias": 7.0}
+    assert completed(older) == DEFAULT_THRESHOLDS | {"root": 0.08, "tip": 0.1}
+    newer = {"tip_odds": 1.0, "tip_bias": 7.0}
+    assert completed(newer) == DEFAULT_THRESHOLDS | newer

@@ -72,7 +72,7 @@ def test_without_roots_or_tips_nothing_is_linked() -> None:
         assert np.isnan(odds).all()
 
 
-@pytest.mark.parametrize("name", ["width", "colour", "bend", "sway", "aside", "off", "weakest"])
+@pytest.mark.parametrize("name", ["colour", "bend", "sway", "aside", "off", "weakest"])
 def test_of_two_tips_that_one_is_taken_that_is_more_alike(name: str) -> None:
     """By the shipped model, all else equal."""
     worse = 0.2 if name == "weakest" else 1.0

@@ -59,6 +59,8 @@ class _Owners:
 def fit_tracing(photos: Iterable[AnnotatedPhoto], weights: Weights, device: str) -> dict[str, float]:
     """Fit the models of tracing.
 
+    Links are judged on shafts followed by the joins of `weights`, not yet by those that are fitted here.
+
     Parameters
     ----------
     photos : iterable of AnnotatedPhoto
@@ -70,7 +72,7 @@ def fit_tracing(photos: Iterable[AnnotatedPhoto], weights: Weights, device: str)
     Returns
     -------
     dict of str to float
-        join_..., enter_... and link_... as in `segment.candidates.DEFAULT_THRESHOLDS`, those which the photos
+        join_..., enter_... and link_... as in `segment.thresholds.DEFAULT_THRESHOLDS`, those which the photos
         tell.
     """
     examples = [examples_of(photo, weights, device) for photo in photos]
@@ -91,11 +93,9 @@ def examples_of(photo: AnnotatedPhoto, weights: Weights, device: str) -> Example
     owners = _owners(tied, paths, photo)
     right = _right_joins(tied.ends, tied.joins.ends, owners)
     one, other = owners.hair[tied.joins.ends.T]
-    told = (one >= 0) & (other >= 0) & ((one != other) | right)
-    nobody = owners.hair < 0
-    piece_of_nobody = (nobody & (tied.ends.kind == PIECE))[tied.joins.ends].any(1)
-    of_peak = tied.joins.of_peak & ~piece_of_nobody & ((one != other) | right | (one < 0))
-    of_pieces = told & ~tied.joins.of_peak
+    nobody = (owners.hair < 0) & (tied.ends.kind == PIECE)
+    told = ~nobody[tied.joins.ends].any(1) & ((one != other) | right)
+    of_peak, of_pieces = told & tied.joins.of_peak, told & ~tied.joins.of_peak
     roots, tips = tied.ends.numbers(ROOT)[tied.links.root], tied.ends.numbers(TIP)[tied.links.tip]
     true_root = owners.hair[roots] >= 0
     return Examples(

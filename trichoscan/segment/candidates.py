@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from trichoscan.records import Peaks, Segmentation
 from trichoscan.segment.cells import leads_out, respaced
 from trichoscan.segment.ends import TIP
-from trichoscan.segment.link import ASIDE_CELLS, assign_tips
+from trichoscan.segment.link import TIP_ASIDE_CELLS, assign_tips
 from trichoscan.segment.peaks import against_field, log_odds
 from trichoscan.segment.shaft_map import ShaftMap
 from trichoscan.segment.tie import tie
@@ -145,7 +145,7 @@ def _ended(
         return np.stack([root, root + reach * np.array([np.cos(angle), np.sin(angle)])])
     ahead = np.hypot(*(followed - tip).T)
     nearest = int(ahead.argmin())
-    if ahead[nearest] > ASIDE_CELLS:
+    if ahead[nearest] > TIP_ASIDE_CELLS:
         return np.stack([root, tip])
     toward = tip - root
     before = followed[: nearest + 1]

@@ -54,3 +54,11 @@ def unit(angle: NDArray[np.float64]) -> NDArray[np.float64]:
 def unlike(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
     """Angle, rad, 0 to pi / 2, between orientations: a shaft and the same shaft turned round are alike."""
     return np.abs((a - b + np.pi / 2) % np.pi - np.pi / 2)
+
+
+def ahead_and_aside(
+    step: NDArray[np.float64], direction: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(L,) how far steps, (L, 2), lead along directions, (L,) rad, and how far aside of them."""
+    way = unit(direction)
+    return (step * way).sum(1), np.abs(way[:, 0] * step[:, 1] - way[:, 1] * step[:, 0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -30,6 +31,7 @@ SKIN_PX = 5
 """The outermost px of either side are taken for skin."""
 LEAST_CONTRAST, UNKNOWN_WIDTH_PX = 1.0, 6.0
 """A shaft that differs from the skin by less than this, CIELAB lightness, has no width to be read off."""
+ROWS_OF_STRIP = 512
 ROWS_AT_ONCE = 30_000
 """OpenCV remaps no picture of more than 32,767 rows."""
 
@@ -135,7 +137,9 @@ def _sections(outward: Sequence[Floats], at: Floats, away: Floats) -> tuple[Floa
 
 def _looks(pixels: NDArray[np.uint8], points: Floats, ways: Floats) -> tuple[Floats, Floats]:
     """(N,) width, px, and (N, 3) colour of shafts: of the median of each shaft's cross-sections."""
-    lab = cv2.cvtColor(pixels.astype(np.float32) / 255.0, cv2.COLOR_RGB2LAB)
+    lab = np.empty(pixels.shape, np.float32)
+    for rgb, some_rows in zip(_strips(pixels), _strips(lab), strict=True):
+        some_rows[:] = cv2.cvtColor(rgb.astype(np.float32) / 255.0, cv2.COLOR_RGB2LAB)
     across = np.stack([-np.sin(ways), np.cos(ways)], -1)[..., None, :]
     offsets = np.arange(-ACROSS_PX, ACROSS_PX + 1)[:, None]
     places = ((points + 0.5) * CELL_PX - 0.5)[..., None, :] + offsets * across
@@ -148,6 +152,11 @@ def _looks(pixels: NDArray[np.uint8], points: Floats, ways: Floats) -> tuple[Flo
     middle = np.median(profiles.reshape(*points.shape[:2], len(offsets), 3), 1).astype(np.float64)
     core = middle[:, ACROSS_PX - 1 : ACROSS_PX + 2]
     return _width(middle[..., 0], core[..., 0].mean(1)), core.mean(1)
+
+
+def _strips(picture: NDArray[Any]) -> list[NDArray[Any]]:
+    """Views of a picture, some rows each: a large one is not converted in one piece."""
+    return [picture[i : i + ROWS_OF_STRIP] for i in range(0, len(picture), ROWS_OF_STRIP)]
 
 
 def _width(lightness: Floats, core: Floats) -> Floats:

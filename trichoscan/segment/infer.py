@@ -13,7 +13,6 @@ from trichoscan.records import Photo, Segmentation, TrichoscanError
 from trichoscan.segment.cells import CELL_PX
 from trichoscan.segment.network import WORKING_UM_PER_PX
 from trichoscan.segment.peaks import find_peaks, one_each
-from trichoscan.segment.thresholds import DEFAULT_THRESHOLDS
 from trichoscan.segment.tiles import run_tile, run_tiles
 from trichoscan.segment.verifier import from_the_tips, look_again
 from trichoscan.segment.weights import Weights
@@ -21,7 +20,7 @@ from trichoscan.segment.weights import Weights
 WORKING_LIMITS_UM_PER_PX = (1.5, 14.0)
 """Scales for which the network was trained: finer and coarser photos are flagged."""
 LARGEST_WORKING_PX = 100e6
-"""A photo is not enlarged beyond this: the working copy and its shaft map take about 0.5 GB then."""
+"""A photo is not enlarged beyond this: the working copy and what tracing makes of it take 2.5 GB then."""
 GUESSES_UM_PER_PX = (1.5, 2.1, 3.0, 4.2, 5.5, 7.5, 10.5)
 """Scales tried on a photo that has none."""
 GUESS_SIDE_PX = 640
@@ -66,7 +65,7 @@ def segment(
     zoom = _zoom(um_per_px, photo.pixels.shape[:2]) / working
     if photo.um_per_px is not None and not np.isclose(zoom * working, um_per_px):
         flags += ("scale_out_of_range",)
-    thresholds = DEFAULT_THRESHOLDS | weights.config["thresholds"]
+    thresholds = weights.thresholds
     working_pixels = resampled(photo.pixels, zoom)
     roots, tips, shaft = run_tiles(working_pixels, weights.network, chosen, thresholds)
     if weights.verifier is not None:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from trichoscan.segment.cells import unit
+from trichoscan.segment.cells import ahead_and_aside
 from trichoscan.segment.ends import PIECE, ROOT, TIP, Ends
 from trichoscan.segment.groups import linked_groups
 from trichoscan.segment.peaks import wrap
@@ -25,7 +25,7 @@ from trichoscan.segment.peaks import wrap
 Floats = NDArray[np.float64]
 
 JOIN_FEATURES = ("gap", "aside", "bend", "turn", "curvature", "width", "colour", "short")
-"""See `features_of`; of a join of two pieces."""
+"""See `_features`; of a join of two pieces."""
 ENTER_FEATURES = (*JOIN_FEATURES, "sureness")
 """Of a join of a piece and a root or a tip."""
 GAP_CELLS = 40.0
@@ -77,22 +77,19 @@ def possible_joins(ends: Ends) -> Joins:
     one, other = pairs.T
     step = ends.at[other] - ends.at[one]
     gap = np.hypot(*step.T)
-    (ahead, aside), (ahead_back, aside_back) = (_split(step, ends.away[one]), _split(-step, ends.away[other]))
+    (ahead, aside), (ahead_back, aside_back) = (
+        ahead_and_aside(step, ends.away[one]),
+        ahead_and_aside(-step, ends.away[other]),
+    )
     least, most = np.minimum(ahead, ahead_back), np.maximum(aside, aside_back)
     turn = np.abs(wrap(ends.away[one] + np.pi - ends.away[other]))
     fits = (turn < TURN_RAD) & (least > -BEHIND_CELLS) & (most < ASIDE_CELLS + ASIDE_SHARE * gap)
     pairs, gap, aside, turn, least = (values[fits] for values in (pairs, gap, most, turn, least))
-    features = features_of(ends, pairs, np.where(least > 0, gap, BEHIND_COUNTS * gap), gap, aside, turn)
+    features = _features(ends, pairs, np.where(least > 0, gap, BEHIND_COUNTS * gap), gap, aside, turn)
     return Joins(pairs, ends.kind[pairs[:, 1]] != PIECE, features)
 
 
-def _split(step: Floats, direction: Floats) -> tuple[Floats, Floats]:
-    """How far steps lead along directions, and how far aside of them."""
-    way = unit(direction)
-    return (step * way).sum(1), np.abs(way[:, 0] * step[:, 1] - way[:, 1] * step[:, 0])
-
-
-def features_of(
+def _features(
     ends: Ends, pairs: NDArray[np.int64], reckoned: Floats, gap: Floats, aside: Floats, turn: Floats
 ) -> Floats:
     """(L, 9) features of joins, each of the size of one and bounded.

@@ -26,8 +26,9 @@ Floats = NDArray[np.float64]
 
 LINK_FEATURES = ("aside", "beyond", "off", "bend", "sway", "width", "colour", "weakest")
 """See `_features`."""
-ASIDE_CELLS, BEYOND_CELLS = 5.0, 20.0
+TIP_ASIDE_CELLS, BEYOND_CELLS = 5.0, 20.0
 """A tip within 55 um of a followed shaft may end it, and up to 0.22 mm beyond where the shaft was lost."""
+REACH_CELLS = TIP_ASIDE_CELLS + BEYOND_CELLS
 TURN_RAD = np.deg2rad(35.0)
 """It must point along the followed shaft to within so much;"""
 STRAIGHT_TURN_RAD, STRAIGHT_OFF_RAD = 1.2, 0.9
@@ -89,17 +90,21 @@ def possible_links(
 
 def _beside(k: int, roots: Peaks, followed: Floats, tips: Peaks) -> Floats:
     """(L, 4) root, tip, cells aside of and beyond the followed shaft, of every tip that root `k` may have."""
+    far = FARTHEST_REACH * roots.reach[k] + FARTHEST_CELLS
+    inside = (tips.at > followed.min(0) - REACH_CELLS) & (tips.at < followed.max(0) + REACH_CELLS)
+    near = np.flatnonzero(inside.all(1) | (np.hypot(*(tips.at - roots.at[k]).T) < far))
+    tips = tips.take(near)
     step = tips.at - roots.at[k]
     chord, seen_at = np.hypot(*step.T), np.arctan2(step[:, 1], step[:, 0])
     straight = (
         (np.abs(wrap(tips.angle - roots.angle[k])) < STRAIGHT_TURN_RAD)
         & (np.abs(wrap(seen_at - roots.angle[k])) < STRAIGHT_OFF_RAD)
-        & (chord < FARTHEST_REACH * roots.reach[k] + FARTHEST_CELLS)
+        & (chord < far)
     )
     aside, beyond, turn = _off_course(tips, followed)
-    along = (aside < ASIDE_CELLS) & (turn < TURN_RAD) & (beyond < BEYOND_CELLS)
+    along = (aside < TIP_ASIDE_CELLS) & (turn < TURN_RAD) & (beyond < BEYOND_CELLS)
     which = np.flatnonzero((straight | along) & (chord > SHORTEST_CELLS))
-    return np.stack([np.full(len(which), k), which, aside[which], beyond[which]], -1)
+    return np.stack([np.full(len(which), k), near[which], aside[which], beyond[which]], -1)
 
 
 def _off_course(tips: Peaks, course: Floats) -> tuple[Floats, Floats, Floats]:
@@ -182,7 +187,10 @@ def assign_tips(
     tip_of, odds_of = np.full(len(roots), -1, np.int64), np.full(len(roots), np.nan)
     odds = links.log_odds(thresholds)
     sure = thresholds["link_sure"] * (sureness(roots)[links.root] + sureness(tips)[links.tip])
-    for members in linked_groups(links.root, len(roots) + links.tip):
+    # A link that costs as much as none is in no optimum, and would make groups large.
+    worth = np.flatnonzero(odds + sure > -thresholds["link_none"])
+    for group in linked_groups(links.root[worth], len(roots) + links.tip[worth]):
+        members = worth[group]
         rows, row = np.unique(links.root[members], return_inverse=True)
         columns, column = np.unique(links.tip[members], return_inverse=True)
         cost = np.full((len(rows), len(columns) + len(rows)), IMPOSSIBLE)

@@ -17,7 +17,7 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.spatial import cKDTree
 
 from trichoscan.records import Peaks
-from trichoscan.segment.cells import unit, unlike
+from trichoscan.segment.cells import ahead_and_aside, unit, unlike
 from trichoscan.segment.peaks import wrap
 from trichoscan.segment.shaft_map import ShaftMap
 
@@ -74,7 +74,9 @@ def _crests(shaft: NDArray[np.uint8], least: float) -> tuple[Floats, Floats, Flo
     at : (K, 2), angle, height : (K,)
         Cells, rad in [0, pi), 0-1.
     """
-    soft = np.stack([cv2.GaussianBlur(c, (0, 0), SOFT_CELLS) for c in shaft.astype(np.float32) / 255.0])
+    soft = np.empty(shaft.shape, np.float32)
+    for channel, sharp in zip(soft, shaft, strict=True):
+        channel[:] = cv2.GaussianBlur(sharp.astype(np.float32) / 255.0, (0, 0), SOFT_CELLS)
     slot, y, x = np.nonzero(soft >= least)
     before, here, after = (soft[(slot + k) % len(soft), y, x].astype(float) for k in (-1, 0, 1))
     top = (here >= after) & (here > before)
@@ -145,9 +147,7 @@ def _named_back(at: Floats, angle: Floats) -> NDArray[np.intp]:
     """(K, 2) the next point behind and ahead of each that names it back, -1 where there is none."""
     pairs = cKDTree(at).query_pairs(NEXT_CELLS, output_type="ndarray")
     here, there = np.concatenate([pairs, pairs[:, ::-1]]).T
-    step, way = at[there] - at[here], unit(angle[here])
-    along = _ahead(step, angle[here])
-    aside = np.abs(step[:, 1] * way[:, 0] - step[:, 0] * way[:, 1])
+    along, aside = ahead_and_aside(at[there] - at[here], angle[here])
     turn = unlike(angle[there], angle[here])
     fits = (np.abs(along) > 0.5) & (aside < ASIDE_CELLS + ASIDE_SHARE * np.abs(along)) & (turn < NEXT_RAD)
     cost = (np.abs(along) + PER_ASIDE * aside + PER_TURN * turn)[fits]

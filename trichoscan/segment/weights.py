@@ -53,11 +53,24 @@ class Weights:
     tip_verifier: Verifier | None = None
 
     @property
+    def thresholds(self) -> dict[str, float]:
+        """Operating points; what older weights do not store is that of `DEFAULT_THRESHOLDS`."""
+        return completed(self.config["thresholds"])
+
+    @property
     def label(self) -> str:
         """Name and first digits of a sha256 over model and config less `ABOUT`, as it stands in results."""
         decisive = {name: value for name, value in self.config.items() if name not in ABOUT}
         config = json.dumps(decisive, sort_keys=True)
         return f"{self.name}/{hashlib.sha256((self.sha256 + config).encode()).hexdigest()[:12]}"
+
+
+def completed(stored: Mapping[str, float]) -> dict[str, float]:
+    """Operating points with the missing ones put in; a model of tips by other features is left out whole."""
+    known = stored.keys() & DEFAULT_THRESHOLDS.keys()
+    if "tip_odds" not in stored:
+        known -= {"tip_peak", "tip_look", "tip_bias"}
+    return DEFAULT_THRESHOLDS | {name: stored[name] for name in known}
 
 
 def find_weights(name_or_path: str | Path | None = None) -> Path:
