@@ -258,6 +258,18 @@ def test_links_that_hang_together_are_one_group() -> None:
     assert linked_groups(one[:0], other[:0]) == []
 
 
+def test_a_shaft_may_lead_out_where_it_goes_and_not_where_it_comes_from() -> None:
+    width = SHAPE[1]
+    out, inward = straight(width - 60, 60, 0, 90), straight(4, 140, 0, 70)
+    tied = tie(segmented(maps_of([out, inward])), USABLE)
+    its = {round(float(root[1])): bool(out) for root, out in zip(tied.roots.at, tied.maybe_out, strict=True)}
+    assert its == {60: True, 140: False}
+    hidden = segmented(maps_of([out]))
+    y, x = np.mgrid[: SHAPE[0], :width]
+    hidden.shaft[:, np.hypot(x - (width - 30), y - 60) < 8] = 0
+    assert tie(hidden, USABLE).maybe_out.all(), "beyond what hides it"
+
+
 def test_a_tip_is_followed_back_to_its_root() -> None:
     path = arc(60, 90, 10, 90, 60)
     tied = tie(segmented(maps_of([path])), USABLE)
@@ -272,10 +284,9 @@ def test_tracing_learns_from_phantoms_what_speaks_for_a_join() -> None:
     fitted = fit_tracing(photos, load_weights(), "cpu")
     models = {"join": JOIN_FEATURES, "enter": ENTER_FEATURES, "link": LINK_FEATURES}
     assert fitted.keys() == {f"{model}_{name}" for model in models for name in (*models[model], "bias")}
-    drawn = [phantom_photo(2**31 + 5002 + k, 512, rng, style) for k, style in enumerate(("clipped", "long"))]
-    others = [examples_of(photo, load_weights(), "cpu") for photo in drawn]
+    seen = [examples_of(photo, load_weights(), "cpu") for photo in photos]
     for model, names in models.items():
-        x, right = (np.concatenate([getattr(some, model)[k] for some in others]) for k in (0, 1))
+        x, right = (np.concatenate([getattr(some, model)[k] for some in seen]) for k in (0, 1))
         odds = x @ [fitted[f"{model}_{name}"] for name in names]
         pairs = odds[right][:, None] - odds[~right]
         assert (pairs > 0).mean() > 0.7, f"{model}: half by chance"

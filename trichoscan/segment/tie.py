@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import breadth_first_order
 
 from trichoscan.records import Peaks, Segmentation
 from trichoscan.segment.cells import BORDER_CELLS, respaced, unit, usable
@@ -96,15 +96,19 @@ def _maybe_out(
     usable_mask: NDArray[np.bool_],
     px_per_cell: float,
 ) -> NDArray[np.bool_]:
-    """(N,) whether each end hangs together, by joins that may be, with a piece that leads out."""
+    """(N,) whether a shaft that enters a piece at each end may lead out, by joins that may be, too."""
     of_pieces = ends.kind == PIECE
     leads = ~usable(ends.at + BORDER_CELLS * unit(ends.away), usable_mask, px_per_cell) & of_pieces
-    first = np.flatnonzero(of_pieces)[::2]
-    maybe = joins.ends[(joins.log_odds(thresholds) > LEAST_MAYBE) & ~joins.of_peak]
-    edges = np.concatenate([np.stack([first, first + 1], -1), maybe])
-    graph = coo_array((np.ones(len(edges)), tuple(edges.T)), shape=(len(ends.at),) * 2)
-    _, group = connected_components(graph, directed=False)
-    return np.asarray(np.isin(group, group[leads]), bool)
+    one, other = joins.ends[(joins.log_odds(thresholds) > LEAST_MAYBE) & ~joins.of_peak].T
+    # From where it leads out back to where it may have come in; the last node is all that lies outside.
+    outside = len(ends.at)
+    last = np.flatnonzero(leads) ^ 1
+    back = np.concatenate([np.full(len(last), outside), one, other])
+    there = np.concatenate([last, other ^ 1, one ^ 1])
+    graph = csr_array((np.ones(len(back)), (back, there)), shape=(outside + 1,) * 2)
+    reached = np.zeros(outside + 1, bool)
+    reached[breadth_first_order(graph, outside, return_predecessors=False)] = True
+    return reached[:outside]
 
 
 def _course(parts: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
