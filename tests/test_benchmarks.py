@@ -263,3 +263,19 @@ def test_a_hair_is_plucked_without_a_trace() -> None:
     for k, hair in enumerate(hairs):
         x, y = hair.mean(0).astype(int)
         assert abs(float(bare[y, x].mean()) - (180 if k in removed else 30)) < 15
+
+
+def test_paths_are_judged_by_the_hair_that_they_are(weights) -> None:
+    paths = load("paths")
+    (photo,) = paths.drawn_photos("clipped", 1)
+    hairs = [hair.path for hair in photo.hairs]
+    trees = [paths.cKDTree(paths.respaced(hair, 0.5)) for hair in hairs]
+    own = paths._judged(hairs[0], photo, 0, trees, told=True)
+    assert own.wrong == 0 and own.found_um == pytest.approx(own.true_um, rel=0.05)
+    along = hairs[0][-1] - hairs[0][0]
+    beside = hairs[0] + 45.0 / photo.um_per_px * np.array([-along[1], along[0]]) / np.hypot(*along)
+    off = paths._judged(beside, photo, 0, trees, told=True)
+    assert off.wrong > 0.5 * off.points and off.found_um < own.found_um
+    name, found, *_ = paths.row("one phantom", [photo], weights)
+    assert name == "one phantom" and int(found) > 0
+    assert paths.row("nothing", [], weights) == ["nothing", "0", "", "", "", "", ""]

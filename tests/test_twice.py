@@ -82,7 +82,7 @@ def test_a_table_of_one_exposure(fdu: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert 0.8 < float(of["F1"][1].strip("| ")) < 1
 
 
-@pytest.mark.parametrize("mark", ["twice", "laws"])
+@pytest.mark.parametrize("mark", ["twice", "laws", "paths"])
 def test_the_tables_of_the_page_are_of_the_shipped_weights(mark: str, weights) -> None:
     page = (Path(__file__).resolve().parents[1] / "docs" / "accuracy.md").read_text()
     block = page.split(f"<!-- {mark} -->")[1].split(f"<!-- /{mark} -->")[0]
