@@ -334,7 +334,8 @@ def test_failed_photos_and_photos_without_a_scale_stand_on_it(results: Path, tmp
     text = text_of(out)
     assert "&lt;torn&gt;" in text and "<torn>" not in text
     assert PHOTO_ADVICE["no_scale"].what in text
-    assert "None" not in re.sub(r"<(script|style)>.*?</\1>", "", text, flags=re.S) and "nan" not in text
+    words = re.sub(r"base64,[A-Za-z0-9+/=]+", "", text)  # pictures spell anything
+    assert "None" not in re.sub(r"<(script|style)>.*?</\1>", "", words, flags=re.S) and "nan" not in words
 
 
 def test_the_pdf_shows_the_same_pictures(results: Path, tmp_path: Path) -> None:
