@@ -136,7 +136,8 @@ def picture(*shafts: tuple[Floats, int, float]) -> NDArray[np.uint8]:
 
 def joined_pieces(pixels: NDArray[np.uint8], pieces: list[Floats]) -> set[tuple[int, int]]:
     ends = open_ends(pixels, pieces, NOTHING, NOTHING)
-    mate = join(ends, possible_joins(ends), DEFAULT_THRESHOLDS).mate
+    joins = possible_joins(ends)
+    mate = join(ends, joins, joins.log_odds(DEFAULT_THRESHOLDS)).mate
     return {(k // 2, int(m) // 2) for k, m in enumerate(mate) if m > k}
 
 
@@ -173,7 +174,7 @@ def test_the_joins_of_most_log_odds_are_taken_all_together(seed: int) -> None:
     features[:, 0] = odds
     model = {f"join_{name}": 0.0 for name in JOIN_FEATURES} | {"join_gap": 1.0, "join_bias": 0.0}
     joins = Joins(pairs, np.zeros(len(pairs), bool), features)
-    mate = join(ends_of(6), joins, DEFAULT_THRESHOLDS | model).mate
+    mate = join(ends_of(6), joins, joins.log_odds(DEFAULT_THRESHOLDS | model)).mate
     taken = sum(z for (one, other), z in zip(pairs, odds, strict=True) if mate[one] == other)
     best = max(
         sum(odds[list(some)])
@@ -228,7 +229,8 @@ def test_two_roots_of_one_shaft_share_it_and_one_of_them_has_it() -> None:
     roots = Peaks(at, np.zeros(2), np.ones(2), np.full(2, 90.0), np.array([4.0, 3.0]))
     pixels = picture((straight(60, 100, 0, 90), 40, 4.0))
     ends = open_ends(pixels, [piece], roots, NOTHING)
-    joined = join(ends, possible_joins(ends), DEFAULT_THRESHOLDS)
+    joins = possible_joins(ends)
+    joined = join(ends, joins, joins.log_odds(DEFAULT_THRESHOLDS))
     first = int(np.argmin([piece[0, 0], piece[-1, 0]]))
     assert list(joined.entry[2:]) == [first, first]
     assert sorted(joined.mate[2:]) == [-1, first]

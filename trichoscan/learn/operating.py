@@ -45,11 +45,18 @@ def try_photo(
     annotated: AnnotatedPhoto, weights: Weights, device: str
 ) -> tuple[Trial, Segmentation, NDArray[np.bool_]]:
     """Trial of one photo, what the network saw there, and the (H, W) bool mask of what is usable."""
-    photo = Photo(annotated.pixels, annotated.um_per_px, "manifest")
-    mask = assess(photo).usable_mask
-    segmentation = segment(photo, mask, weights, device)
+    segmentation, mask = look_at(annotated, weights, device)
     candidates = find_candidates(segmentation, mask)
     return Trial(candidates, judge(candidates, annotated, segmentation.px_per_cell)), segmentation, mask
+
+
+def look_at(
+    annotated: AnnotatedPhoto, weights: Weights, device: str
+) -> tuple[Segmentation, NDArray[np.bool_]]:
+    """What the network sees on one photo, and the (H, W) bool mask of what is usable."""
+    photo = Photo(annotated.pixels, annotated.um_per_px, "manifest")
+    mask = assess(photo).usable_mask
+    return segment(photo, mask, weights, device), mask
 
 
 def fit_confidence(trials: Sequence[Trial]) -> dict[str, float]:

@@ -18,7 +18,7 @@ from scipy.spatial import cKDTree
 from trichoscan.learn.dataset import AnnotatedPhoto
 from trichoscan.learn.labels import end_directions
 from trichoscan.learn.logistic import fit_logistic
-from trichoscan.learn.operating import try_photo
+from trichoscan.learn.operating import look_at
 from trichoscan.segment.cells import respaced, unlike
 from trichoscan.segment.ends import PIECE, ROOT, TIP, Ends
 from trichoscan.segment.join import ENTER_FEATURES, JOIN_FEATURES
@@ -87,7 +87,7 @@ def fit_tracing(photos: Iterable[AnnotatedPhoto], weights: Weights, device: str)
 
 def examples_of(photo: AnnotatedPhoto, weights: Weights, device: str) -> Examples:
     """Judge every possible join and link of a photo."""
-    _, segmentation, mask = try_photo(photo, weights, device)
+    segmentation, mask = look_at(photo, weights, device)
     tied = tie(segmentation, mask)
     paths = [(hair.path + 0.5) / segmentation.px_per_cell - 0.5 for hair in photo.hairs]
     owners = _owners(tied, paths, photo)

@@ -19,6 +19,7 @@ from trichoscan.segment.ends import TIP
 from trichoscan.segment.link import TIP_ASIDE_CELLS, assign_tips
 from trichoscan.segment.peaks import against_field, log_odds
 from trichoscan.segment.shaft_map import ShaftMap
+from trichoscan.segment.thresholds import log_odds_of
 from trichoscan.segment.tie import tie
 
 SUPPORT_SPACING_CELLS, SUPPORT_POINTS = 1.5, 40
@@ -71,13 +72,11 @@ class Candidates:
 
     def tip_confidence(self, thresholds: Mapping[str, float]) -> NDArray[np.float64]:
         """(K,) probability that the tip of each is its own, if it is a hair; NaN where none was found."""
-        weights = [thresholds[f"tip_{name}"] for name in TIP_FEATURES]
-        return np.asarray(1 / (1 + np.exp(-(self.tip_features @ weights + thresholds["tip_bias"]))))
+        return 1 / (1 + np.exp(-log_odds_of("tip", TIP_FEATURES, self.tip_features, thresholds)))
 
     def confidence(self, thresholds: Mapping[str, float]) -> NDArray[np.float64]:
         """(K,) probability that each is a hair: logistic in the features."""
-        weights = [thresholds[f"weight_{name}"] for name in FEATURES]
-        return 1 / (1 + np.exp(-(self.features @ weights + thresholds["weight_bias"])))
+        return 1 / (1 + np.exp(-log_odds_of("weight", FEATURES, self.features, thresholds)))
 
     def reported(self, confidence: NDArray[np.float64], least: float) -> list[int]:
         """Numbers of those at least so confident, best first, less hairs read backwards from their tip."""

@@ -21,6 +21,7 @@ from trichoscan.segment.cells import ahead_and_aside
 from trichoscan.segment.ends import PIECE, ROOT, TIP, Ends
 from trichoscan.segment.groups import linked_groups
 from trichoscan.segment.peaks import wrap
+from trichoscan.segment.thresholds import log_odds_of
 
 Floats = NDArray[np.float64]
 
@@ -58,9 +59,9 @@ class Joins:
 
     def log_odds(self, thresholds: Mapping[str, float]) -> Floats:
         """(L,) log odds that the ends of each belong together, by the models of `thresholds`."""
-        pieces = self.features[:, :-1] @ [thresholds[f"join_{name}"] for name in JOIN_FEATURES]
-        peaks = self.features @ [thresholds[f"enter_{name}"] for name in ENTER_FEATURES]
-        return np.where(self.of_peak, peaks + thresholds["enter_bias"], pieces + thresholds["join_bias"])
+        pieces = log_odds_of("join", JOIN_FEATURES, self.features[:, :-1], thresholds)
+        peaks = log_odds_of("enter", ENTER_FEATURES, self.features, thresholds)
+        return np.where(self.of_peak, peaks, pieces)
 
 
 def possible_joins(ends: Ends) -> Joins:
@@ -132,15 +133,15 @@ class Joined:
     entry: NDArray[np.int64]
 
 
-def join(ends: Ends, joins: Joins, thresholds: Mapping[str, float]) -> Joined:
+def join(ends: Ends, joins: Joins, odds: Floats) -> Joined:
     """Decide which ends belong together.
 
     Parameters
     ----------
     ends : Ends
     joins : Joins
-    thresholds : mapping of str to float
-        `join_...` and `enter_...` of the weights.
+    odds : (L,) float64
+        See `Joins.log_odds`.
 
     Returns
     -------
@@ -148,7 +149,6 @@ def join(ends: Ends, joins: Joins, thresholds: Mapping[str, float]) -> Joined:
         Hairs of a bundle may share the piece they begin with: what no end was left for has an entry all the
         same.
     """
-    odds = joins.log_odds(thresholds)
     mate, entry = np.full(len(ends.at), -1), np.full(len(ends.at), -1)
     likely = odds > 0
     pairs, weights = joins.ends[likely], odds[likely]

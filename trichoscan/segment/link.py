@@ -21,6 +21,7 @@ from trichoscan.segment.ends import ROOT, TIP, Ends
 from trichoscan.segment.groups import linked_groups
 from trichoscan.segment.peaks import sureness, wrap
 from trichoscan.segment.shaft_map import ShaftMap
+from trichoscan.segment.thresholds import log_odds_of
 
 Floats = NDArray[np.float64]
 
@@ -58,8 +59,7 @@ class Links:
 
     def log_odds(self, thresholds: Mapping[str, float]) -> Floats:
         """(L,) log odds that the tip of a true hair's root is that, by the model of `thresholds`."""
-        weights = [thresholds[f"link_{name}"] for name in LINK_FEATURES]
-        return np.asarray(self.features @ weights + thresholds["link_bias"], np.float64)
+        return log_odds_of("link", LINK_FEATURES, self.features, thresholds)
 
 
 def possible_links(

@@ -102,10 +102,17 @@ def _vertex(
     else:
         before[axis], after[axis] = np.maximum(before[axis], 0), np.minimum(after[axis], size - 1)
     low, top, high = (np.log(np.maximum(heat[tuple(i)], 1e-4)).astype(float) for i in (before, index, after))
-    curvature = low - 2 * top + high
+    return parabola_top(low, top, high, 0.5)
+
+
+def parabola_top(
+    before: NDArray[np.float64], here: NDArray[np.float64], after: NDArray[np.float64], most: float
+) -> NDArray[np.float64]:
+    """Offset, within `most` steps, of the top of the parabola through three equidistant values; 0 if flat."""
+    curvature = before - 2 * here + after
     flat = curvature > -1e-6
-    offset = 0.5 * (low - high) / np.where(flat, -1.0, curvature)
-    return np.where(flat, 0.0, np.clip(offset, -0.5, 0.5))
+    offset = 0.5 * (before - after) / np.where(flat, -1.0, curvature)
+    return np.where(flat, 0.0, np.clip(offset, -most, most))
 
 
 def one_each(peaks: Peaks) -> Peaks:

@@ -18,7 +18,7 @@ from scipy.spatial import cKDTree
 
 from trichoscan.records import Peaks
 from trichoscan.segment.cells import ahead_and_aside, unit, unlike
-from trichoscan.segment.peaks import wrap
+from trichoscan.segment.peaks import parabola_top, wrap
 from trichoscan.segment.shaft_map import ShaftMap
 
 Floats = NDArray[np.float64]
@@ -27,6 +27,8 @@ SOFT_CELLS = 1.0
 """SD of the Gaussian over the map: a shaft is a flat band there, and a crest has to have a top."""
 LOWER = 0.004
 """A crest may be so much lower than its neighbour across the shaft: between two cells both are one."""
+TOP_STEPS = 0.7
+"""A crest is looked for so far from its cell, and from its orientation."""
 APART_CELLS, APART_RAD = 2.0, np.deg2rad(30.0)
 """Of two points of about one orientation so near each other the higher is kept."""
 NEXT_CELLS, NEXT_RAD = 5.5, np.deg2rad(22.0)
@@ -81,22 +83,15 @@ def _crests(shaft: NDArray[np.uint8], least: float) -> tuple[Floats, Floats, Flo
     before, here, after = (soft[(slot + k) % len(soft), y, x].astype(float) for k in (-1, 0, 1))
     top = (here >= after) & (here > before)
     slot, x, y = slot[top], x[top].astype(float), y[top].astype(float)
-    angle = (slot + _vertex(before[top], here[top], after[top])) * np.pi / len(soft) % np.pi
+    angle = (slot + parabola_top(before[top], here[top], after[top], TOP_STEPS)) * np.pi / len(soft) % np.pi
     across = np.stack([-np.sin(angle), np.cos(angle)], -1)
     shafts = ShaftMap(soft, whole=1.0)
     left, middle, right = (
         shafts.sample(x + k * across[:, 0], y + k * across[:, 1], angle) for k in (-1.0, 0.0, 1.0)
     )
     crest = (middle >= left - LOWER) & (middle >= right - LOWER)
-    at = np.stack([x, y], -1) + _vertex(left, middle, right)[:, None] * across
+    at = np.stack([x, y], -1) + parabola_top(left, middle, right, TOP_STEPS)[:, None] * across
     return at[crest], angle[crest], middle[crest]
-
-
-def _vertex(before: Floats, here: Floats, after: Floats) -> Floats:
-    """Offset, within 0.7 of a step, of the top of the parabola through three equidistant values."""
-    curvature = before - 2 * here + after
-    flat = curvature > -1e-6
-    return np.where(flat, 0.0, np.clip(0.5 * (before - after) / np.where(flat, -1.0, curvature), -0.7, 0.7))
 
 
 def _thinned(at: Floats, angle: Floats, height: Floats) -> tuple[Floats, Floats, Floats]:

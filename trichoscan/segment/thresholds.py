@@ -1,5 +1,21 @@
 """Operating points that weights store, and those of weights that store none."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def log_odds_of(
+    model: str, names: Sequence[str], features: NDArray[np.float64], thresholds: Mapping[str, float]
+) -> NDArray[np.float64]:
+    """(K,) log odds by the logistic `model` of `thresholds` from the named (K, F) features."""
+    weights = [thresholds[f"{model}_{name}"] for name in names]
+    return np.asarray(features @ weights + thresholds[f"{model}_bias"], np.float64)
+
+
 TRACING = {
     "join_gap": -0.6203,
     "join_aside": -0.381,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,10 +80,11 @@ def tie(segmentation: Segmentation, usable_mask: NDArray[np.bool_]) -> Tied:
         pieces = split_at(pieces, peaks.take(sureness(peaks) >= LEAST_SPLIT))
     ends = open_ends(segmentation.pixels, pieces, roots, tips)
     joins = possible_joins(ends)
-    joined = join(ends, joins, limits)
+    odds = joins.log_odds(limits)
+    joined = join(ends, joins, odds)
     followed = [_course(follow(ends, joined, pieces, int(k))) for k in ends.numbers(ROOT)]
     links = possible_links(roots, followed, tips, ends, shafts)
-    out = _maybe_out(ends, joins, limits, usable_mask, segmentation.px_per_cell)
+    out = _maybe_out(ends, joins, odds, usable_mask, segmentation.px_per_cell)
     entry = joined.entry[ends.numbers(ROOT)]
     maybe_out = np.append(out, False)[entry]
     return Tied(roots, tips, shafts, pieces, ends, joins, joined, followed, links, maybe_out)
@@ -92,14 +93,14 @@ def tie(segmentation: Segmentation, usable_mask: NDArray[np.bool_]) -> Tied:
 def _maybe_out(
     ends: Ends,
     joins: Joins,
-    thresholds: Mapping[str, float],
+    odds: NDArray[np.float64],
     usable_mask: NDArray[np.bool_],
     px_per_cell: float,
 ) -> NDArray[np.bool_]:
     """(N,) whether a shaft that enters a piece at each end may lead out, by joins that may be, too."""
     of_pieces = ends.kind == PIECE
     leads = ~usable(ends.at + BORDER_CELLS * unit(ends.away), usable_mask, px_per_cell) & of_pieces
-    one, other = joins.ends[(joins.log_odds(thresholds) > LEAST_MAYBE) & ~joins.of_peak].T
+    one, other = joins.ends[(odds > LEAST_MAYBE) & ~joins.of_peak].T
     # From where it leads out back to where it may have come in; the last node is all that lies outside.
     outside = len(ends.at)
     last = np.flatnonzero(leads) ^ 1
