@@ -1,7 +1,7 @@
-"""Pieces of shaft, how their ends look, and what belongs together."""
+"""Pieces of shaft, how their ends look, which may be joined, and what is decided of it."""
 
 from dataclasses import replace
-from itertools import combinations
+from itertools import combinations, permutations, product
 
 import numpy as np
 import pytest
@@ -9,23 +9,18 @@ from numpy.typing import NDArray
 from test_trace import SHAPE, arc, maps_of, off_course, segmented, shaft_of, straight
 
 from trichoscan.learn.dataset import phantom_photo
-from trichoscan.learn.tracing import examples_of, fit_tracing
+from trichoscan.learn.operating import look_at
+from trichoscan.learn.tracing import fit_tracing, joins_of, readings_of
 from trichoscan.records import Peaks, Segmentation
 from trichoscan.segment.candidates import find_candidates
 from trichoscan.segment.cells import CELL_PX, respaced, to_px
+from trichoscan.segment.courses import MOST_COURSES, Course, courses_from
+from trichoscan.segment.decide import PER_PIECE, PER_SHARE, decide
 from trichoscan.segment.ends import PIECE, ROOT, TIP, Ends, open_ends
 from trichoscan.segment.groups import linked_groups
-from trichoscan.segment.join import (
-    ENTER_FEATURES,
-    JOIN_FEATURES,
-    Joined,
-    Joins,
-    follow,
-    join,
-    possible_joins,
-)
-from trichoscan.segment.link import LINK_FEATURES
+from trichoscan.segment.join import ENTER_FEATURES, JOIN_FEATURES, Joins, beside_rivals, possible_joins
 from trichoscan.segment.pieces import find_pieces, split_at
+from trichoscan.segment.readings import NO_TIP, READING_SIGNS, Readings
 from trichoscan.segment.thresholds import DEFAULT_THRESHOLDS
 from trichoscan.segment.tie import tie
 from trichoscan.segment.weights import load_weights
@@ -135,10 +130,15 @@ def picture(*shafts: tuple[Floats, int, float]) -> NDArray[np.uint8]:
 
 
 def joined_pieces(pixels: NDArray[np.uint8], pieces: list[Floats]) -> set[tuple[int, int]]:
+    """Pieces of which the join is the likeliest of both ends, and likelier than not by itself."""
     ends = open_ends(pixels, pieces, NOTHING, NOTHING)
     joins = possible_joins(ends)
-    mate = join(ends, joins, joins.log_odds(DEFAULT_THRESHOLDS)).mate
-    return {(k // 2, int(m) // 2) for k, m in enumerate(mate) if m > k}
+    alone = joins.log_odds(DEFAULT_THRESHOLDS)
+    odds = beside_rivals(joins, alone, len(ends.at))
+    best = np.full(len(ends.at), -np.inf)
+    np.maximum.at(best, joins.ends.ravel(), np.repeat(odds, 2))
+    likeliest = (odds[:, None] == best[joins.ends]).all(1) & (alone > 0)
+    return {(int(one) // 2, int(other) // 2) for one, other in joins.ends[likeliest]}
 
 
 def test_shafts_go_on_straight_past_what_hides_their_crossing() -> None:
@@ -165,25 +165,117 @@ def ends_of(count: int) -> Ends:
     return Ends(np.zeros((count, 2)), none, kind, none, none, none, none + 5, np.zeros((count, 3)))
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_the_joins_of_most_log_odds_are_taken_all_together(seed: int) -> None:
+def joins_between(*pairs: tuple[int, int]) -> Joins:
+    return Joins(np.array(pairs), np.zeros(len(pairs), bool), np.zeros((len(pairs), len(ENTER_FEATURES))))
+
+
+def test_of_rivals_for_an_end_each_is_less_likely_than_alone() -> None:
+    joins = joins_between((0, 2), (0, 4), (1, 6))
+    odds = beside_rivals(joins, np.array([1.0, 3.0, 1.0]), 8)
+    assert odds[2] == 1.0
+    assert odds[0] < -1.0 and 1.0 < odds[1] < 3.0
+    both = 1 / (1 + np.exp(-odds[:2]))
+    assert both.sum() < 1, "probabilities of what excludes each other"
+    assert both[1] == pytest.approx(np.exp(3) / (1 + np.exp(1) + np.exp(3)))
+
+
+def tree(width: int) -> tuple[Ends, list[Floats], dict[int, list[tuple[int, float]]]]:
+    """A root that may enter any of some pieces in a row, and any of these may lead to any other."""
+    ends = ends_of(2 * width + 1)
+    ends.kind[-1] = ROOT
+    pieces = [np.array([[10.0 * k, 0.0], [10.0 * k + 9, 0.0]]) + 1 for k in range(width)]
+    onward = {
+        here: [(2 * k, 0.5 - k) for k in range(width) if here // 2 != k] for here in range(2 * width + 1)
+    }
+    return ends, pieces, onward
+
+
+@pytest.mark.parametrize("width", [1, 2, 6])
+def test_courses_are_the_likeliest_ones_and_enter_no_piece_twice(width: int) -> None:
+    ends, pieces, onward = tree(width)
+    courses = courses_from(2 * width, ends, pieces, onward)
+    odds = dict(onward[2 * width]) | {here: value for ways in onward.values() for here, value in ways}
+    every = [
+        sum(odds[end] for end in way)
+        for n in range(width + 1)
+        for way in permutations(range(0, 2 * width, 2), n)
+    ]
+    assert len(courses) == min(MOST_COURSES, len(every))
+    assert courses[0].odds == pytest.approx(max(0.5, 0)) or courses[0].entered == ()
+    for course in courses:
+        assert len({end // 2 for end in course.entered}) == len(course.entered)
+        assert course.odds == pytest.approx(sum(odds[end] for end in course.entered))
+        assert (len(course.points) == 1) == (not course.entered)
+        assert 0 <= course.last < len(course.points)
+    if len(every) > MOST_COURSES:
+        assert max(course.odds for course in courses) == pytest.approx(max(every))
+
+
+def some_readings(rng: np.random.Generator, roots: int, tips: int, pieces: int) -> Readings:
+    """Each root alone, and with two to four courses, of which some have tips."""
+    rows, courses = [], []
+    for root in range(roots):
+        ways = [
+            (),
+            *(tuple(2 * rng.permutation(pieces)[: rng.integers(1, 3)]) for _ in range(rng.integers(2, 5))),
+        ]
+        for way in ways:
+            rows.append((root, len(courses), NO_TIP))
+            rows += [(root, len(courses), int(t)) for t in rng.permutation(tips)[: rng.integers(0, 3)]]
+            courses.append(Course(tuple(int(end) for end in way), 0.0, np.zeros((1, 2)), 0))
+    root, course, tip = np.array(rows).T
+    return Readings(root, course, tip, np.zeros((len(rows), len(READING_SIGNS))), courses)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_readings_worth_the_most_together_are_chosen(seed: int) -> None:
+    """By trying all of them."""
     rng = np.random.default_rng(seed)
-    pairs = np.array(list(combinations(range(6), 2)))[rng.permutation(15)[:9]]
-    odds = rng.normal(0.5, 1.5, len(pairs))
-    features = np.zeros((len(pairs), len(ENTER_FEATURES)))
-    features[:, 0] = odds
-    model = {f"join_{name}": 0.0 for name in JOIN_FEATURES} | {"join_gap": 1.0, "join_bias": 0.0}
-    joins = Joins(pairs, np.zeros(len(pairs), bool), features)
-    mate = join(ends_of(6), joins, joins.log_odds(DEFAULT_THRESHOLDS | model)).mate
-    taken = sum(z for (one, other), z in zip(pairs, odds, strict=True) if mate[one] == other)
-    best = max(
-        sum(odds[list(some)])
-        for n in range(4)
-        for some in combinations(range(len(pairs)), n)
-        if len({end for k in some for end in pairs[k]}) == 2 * n
+    readings = some_readings(rng, roots=4, tips=3, pieces=4)
+    scores, sure = rng.normal(0, 1.5, len(readings.root)), rng.normal(1, 1, 4)
+
+    def worth(which: tuple[int, ...]) -> float:
+        tips = [int(t) for t in readings.tip[list(which)] if t != NO_TIP]
+        if len(tips) > len(set(tips)):
+            return -np.inf
+        entered = [end // 2 for r in which for end in readings.courses[readings.course[r]].entered]
+        more = len(entered) - len(set(entered))
+        ended = readings.tip[list(which)] != NO_TIP
+        return float(scores[list(which)].sum() + sure @ ended - PER_PIECE * len(entered) - PER_SHARE * more)
+
+    chosen = decide(readings, scores, sure)
+    assert list(readings.root[chosen]) == [0, 1, 2, 3]
+    of_each = [np.flatnonzero(readings.root == k).tolist() for k in range(4)]
+    assert worth(tuple(chosen)) == pytest.approx(max(worth(which) for which in product(*of_each)))
+
+
+def test_where_nothing_is_wanted_twice_each_root_has_its_best_reading() -> None:
+    rng = np.random.default_rng(3)
+    readings = some_readings(rng, roots=1, tips=3, pieces=4)
+    scores = rng.normal(0, 1, len(readings.root))
+    (chosen,) = decide(readings, scores, np.zeros(1))
+    entered = np.array([len(readings.courses[c].entered) for c in readings.course])
+    assert chosen == np.argmax(scores - PER_PIECE * entered)
+
+
+def test_two_roots_that_have_but_one_tip_between_them_are_both_read() -> None:
+    """Also where each would give much for it."""
+    courses = [Course((), 0.0, np.zeros((1, 2)), 0)] * 2
+    some = Readings(
+        np.array([0, 0, 1, 1]),
+        np.array([0, 0, 1, 1]),
+        np.array([NO_TIP, 0, NO_TIP, 0]),
+        np.zeros((4, len(READING_SIGNS))),
+        courses,
     )
-    assert taken == pytest.approx(best)
-    assert all(mate[mate[k]] == k for k in range(6) if mate[k] >= 0)
+    assert list(decide(some, np.array([0.0, 30.0, 0.0, 40.0]), np.zeros(2))) == [0, 3]
+    assert list(decide(some, np.array([0.0, 30.0, 0.0, 40.0]), np.array([6.0, -6.0]))) == [1, 2]
+
+
+def test_without_roots_nothing_is_decided() -> None:
+    none = np.zeros(0, np.int64)
+    nothing = Readings(none, none, none, np.zeros((0, len(READING_SIGNS))), [])
+    assert len(decide(nothing, np.zeros(0), np.zeros(0))) == 0
 
 
 def test_a_hair_is_followed_past_what_hides_it_to_its_own_tip() -> None:
@@ -197,11 +289,11 @@ def test_a_hair_is_followed_past_what_hides_it_to_its_own_tip() -> None:
     assert len(tied.roots) == 2
     for k, root in enumerate(tied.roots.at):
         path = min(paths, key=lambda p: np.hypot(*(p[0] - root)))
-        course = tied.followed[k]
+        course = tied.course_of(k).points
         assert np.hypot(*(course[-1] - path[-1])) < 3
         assert off_course(course, path).max() < 3
-        number = tied.ends.numbers(ROOT)[k]
-        assert len(follow(tied.ends, tied.joined, tied.pieces, int(number))) == 4
+        assert len(tied.course_of(k).entered) == 2
+        assert np.hypot(*(tied.tips.at[tied.tip_of[k]] - path[-1])) < 3
 
 
 @pytest.mark.parametrize("kept", [(), ("roots",), ("tips",), ("roots", "tips")])
@@ -223,25 +315,22 @@ def test_peaks_without_any_shaft_are_tied_to_nothing(kept: tuple[str, ...], side
     assert not found.tip_seen.any()
 
 
-def test_two_roots_of_one_shaft_share_it_and_one_of_them_has_it() -> None:
-    (piece,) = pieces_of(straight(60, 100, 0, 90))
-    at = np.array([[59.0, 99.5], [60.5, 101.0]])
-    roots = Peaks(at, np.zeros(2), np.ones(2), np.full(2, 90.0), np.array([4.0, 3.0]))
-    pixels = picture((straight(60, 100, 0, 90), 40, 4.0))
-    ends = open_ends(pixels, [piece], roots, NOTHING)
-    joins = possible_joins(ends)
-    joined = join(ends, joins, joins.log_odds(DEFAULT_THRESHOLDS))
-    first = int(np.argmin([piece[0, 0], piece[-1, 0]]))
-    assert list(joined.entry[2:]) == [first, first]
-    assert sorted(joined.mate[2:]) == [-1, first]
-
-
-def test_a_piece_that_meets_itself_is_followed_once() -> None:
-    ring = 60 + 30 * np.stack([np.cos(t := np.linspace(0, 6.2, 70)), np.sin(t)], -1)
-    ends = ends_of(3)
-    ends.kind[2] = ROOT
-    around = Joined(np.array([1, 0, -1]), np.array([-1, -1, 0]))
-    assert len(follow(ends, around, [ring], 2)) == 2
+def test_two_roots_of_one_shaft_share_it_where_each_has_a_tip_of_its_own() -> None:
+    path = straight(60, 100, 0, 90)
+    seen = segmented(maps_of([path]))
+    two = np.array([[0.0, -1.0], [1.0, 1.0]])
+    beside = replace(
+        seen,
+        roots=Peaks(path[0] + two, np.zeros(2), np.ones(2), np.full(2, 90.0), np.full(2, 3.0)),
+        tips=Peaks(path[-1] + two, np.zeros(2), np.ones(2), np.ones(2), np.full(2, 3.0)),
+    )
+    tied = tie(beside, USABLE)
+    assert sorted(tied.tip_of) == [0, 1]
+    assert [len(tied.course_of(k).entered) for k in range(2)] == [1, 1]
+    assert np.isfinite(tied.tip_odds).all()
+    one = tie(replace(beside, tips=beside.tips.take(np.array([0]))), USABLE)
+    assert sorted(one.tip_of) == [-1, 0]
+    assert np.isfinite(one.tip_odds).sum() == 1
 
 
 def test_links_that_hang_together_are_one_group() -> None:
@@ -275,21 +364,29 @@ def test_a_shaft_may_lead_out_where_it_goes_and_not_where_it_comes_from() -> Non
 def test_a_tip_is_followed_back_to_its_root() -> None:
     path = arc(60, 90, 10, 90, 60)
     tied = tie(segmented(maps_of([path])), USABLE)
-    back = tied.shaft_of(int(tied.ends.numbers(TIP)[0]))
-    assert np.hypot(*(back[-1] - path[0])) < 2 and off_course(back, path).max() < 2
+    back = tied.likeliest_from(int(tied.ends.numbers(TIP)[0])).points
+    assert np.hypot(*(back[-1] - path[0])) < 7 and off_course(back, path).max() < 2
 
 
-def test_tracing_learns_from_phantoms_what_speaks_for_a_join() -> None:
-    """Hairs that go on straight, are near and alike belong together: no weight may be turned round."""
+def test_tracing_learns_from_phantoms_what_speaks_for_a_join_and_for_a_reading() -> None:
+    """Hairs that go on straight, are near and alike belong together."""
     rng = np.random.default_rng(4)
     photos = [phantom_photo(2**31 + 5000 + k, 512, rng, style) for k, style in enumerate(("clipped", "long"))]
     fitted = fit_tracing(photos, load_weights(), "cpu")
-    models = {"join": JOIN_FEATURES, "enter": ENTER_FEATURES, "link": LINK_FEATURES}
-    assert fitted.keys() == {f"{model}_{name}" for model in models for name in (*models[model], "bias")}
-    seen = [examples_of(photo, load_weights(), "cpu") for photo in photos]
-    for model, names in models.items():
-        x, right = (np.concatenate([getattr(some, model)[k] for some in seen]) for k in (0, 1))
+    models = {"join": (*JOIN_FEATURES, "bias"), "enter": (*ENTER_FEATURES, "bias"), "reading": READING_SIGNS}
+    assert fitted.keys() == {f"{model}_{name}" for model, names in models.items() for name in names}
+    tied = [(tie(*look_at(photo, load_weights(), "cpu")), photo) for photo in photos]
+    joins = [joins_of(*some) for some in tied]
+    for k, (model, names) in enumerate((("join", JOIN_FEATURES), ("enter", ENTER_FEATURES))):
+        x, right = (np.concatenate([some[k][part] for some in joins]) for part in (0, 1))
         odds = x @ [fitted[f"{model}_{name}"] for name in names]
-        pairs = odds[right][:, None] - odds[~right]
-        assert (pairs > 0).mean() > 0.7, f"{model}: half by chance"
-    assert fitted["enter_sureness"] > 0 > fitted["link_sway"]
+        assert (odds[right][:, None] > odds[~right]).mean() > 0.7, f"{model}: half by chance"
+    hits, chance = 0, 0.0
+    for x, root, right in (readings_of(*some) for some in tied):
+        scores = x @ [fitted[f"reading_{name}"] for name in READING_SIGNS]
+        for k in np.unique(root):
+            some = root == k
+            hits += right[some][scores[some].argmax()]
+            chance += right[some].mean()
+    assert hits > 1.5 * chance
+    assert fitted["enter_sureness"] > 0 > fitted["reading_sway"]

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from test_trace import PX_PER_CELL, SHAPE, maps_of, segmented, straight
 
 from trichoscan.learn.dataset import AnnotatedPhoto
@@ -12,76 +13,83 @@ from trichoscan.learn.labels import LabelledHair
 from trichoscan.records import Peaks
 from trichoscan.segment.candidates import find_candidates
 from trichoscan.segment.cells import to_px
+from trichoscan.segment.courses import Course
+from trichoscan.segment.decide import decide
 from trichoscan.segment.ends import open_ends
-from trichoscan.segment.link import LINK_FEATURES, Links, assign_tips, possible_links
 from trichoscan.segment.peaks import SUREST, log_odds, sureness
+from trichoscan.segment.readings import NO_TIP, READING_SIGNS, Readings, find_readings
 from trichoscan.segment.shaft_map import ShaftMap
 from trichoscan.segment.weights import load_weights
 
 USABLE = np.ones((2 * SHAPE[0], 2 * SHAPE[1]), bool)
+Floats = NDArray[np.float64]
 PIXELS = np.zeros((*USABLE.shape, 3), np.uint8)
 V = [straight(80, 100, degrees, 60) for degrees in (-9.0, 9.0)]
 
 
 def peaks(looks: list[float], score: float = 0.5) -> Peaks:
     none = np.zeros(len(looks))
-    return Peaks(np.zeros((len(looks), 2)), none, none + score, none, np.array(looks))
+    return Peaks(np.zeros((len(looks), 2)), none, none + score, none + 1, np.array(looks))
 
 
-def links(roots: list[int], tips: list[int], odds: list[float]) -> Links:
-    """Links of stated log odds, by `PLAIN`."""
-    features = np.zeros((len(odds), len(LINK_FEATURES)))
-    features[:, 0] = odds
-    return Links(np.array(roots, int), np.array(tips, int), features)
+ALONE = Course((), 0.0, np.zeros((1, 2)), 0)
 
 
-PLAIN = {f"link_{name}": 0.0 for name in (*LINK_FEATURES, "bias")}
-PLAIN |= {f"link_{LINK_FEATURES[0]}": 1.0, "link_sure": 0.5, "link_none": 5.0}
+def readings(roots: list[int], tips: list[int], features: Floats | None = None) -> Readings:
+    """Of stated features, beside one of each root without a tip."""
+    count = max(roots) + 1
+    root, tip = np.array([*range(count), *roots]), np.array([NO_TIP] * count + tips)
+    x = np.zeros((len(root), len(READING_SIGNS)))
+    x[count:] = 0.0 if features is None else features
+    order = np.argsort(root, kind="stable")
+    return Readings(root[order], root[order], tip[order], x[order], [ALONE] * count)
+
+
+def tips_by(some: Readings, scores: Floats, sure: list[float]) -> list[int]:
+    return [int(t) for t in some.tip[decide(some, scores, np.array(sure))]]
 
 
 def test_a_doubtful_root_takes_no_tip_from_a_sure_one() -> None:
-    rivals = links([0, 1], [0, 0], [-1.5, -1.0])
-    tip_of, odds = assign_tips(peaks([4.0, -3.0]), peaks([2.0]), rivals, PLAIN)
-    assert list(tip_of) == [0, -1]
-    assert odds[0] == -1.5
+    rivals = readings([0, 1], [0, 0])
+    scores = np.array([0.0, -1.5, 0.0, -1.0])
+    assert tips_by(rivals, scores, [4.0, -3.0]) == [0, NO_TIP]
+    assert tips_by(rivals, scores, [2.0, 2.0]) == [NO_TIP, 0]
+
+
+def test_an_unlikely_tip_is_left_alone_unless_the_root_is_sure() -> None:
+    one, scores = readings([0], [0]), np.array([0.0, -2.0])
+    assert tips_by(one, scores, [-1.0]) == [NO_TIP]
+    assert tips_by(one, scores, [3.0]) == [0]
+
+
+def test_the_odds_of_a_tip_are_those_of_all_its_readings_against_the_others() -> None:
+    some = readings([0, 0, 0, 1], [0, 0, 1, 1])
+    scores = np.log([1.0, 2.0, 3.0, 4.0, 5.0, 1.0])
+    odds = some.tip_odds(scores, np.array([1, 4]))
+    assert odds[0] == pytest.approx(np.log((2 + 3) / (1 + 4)))
     assert np.isnan(odds[1])
-    assert list(assign_tips(peaks([1.0, 1.0]), peaks([2.0]), rivals, PLAIN)[0]) == [-1, 0]
 
 
-def test_of_two_tips_the_surer_is_the_hairs_own() -> None:
-    both = links([0, 0], [0, 1], [-1.0, -1.5])
-    assert list(assign_tips(peaks([2.0]), peaks([-3.0, 3.0]), both, PLAIN)[0]) == [1]
-    assert list(assign_tips(peaks([2.0]), peaks([1.0, 1.0]), both, PLAIN)[0]) == [0]
-
-
-def test_an_unlikely_tip_is_left_alone_unless_all_else_is_sure() -> None:
-    one = links([0], [0], [-6.0])
-    assert list(assign_tips(peaks([-2.0]), peaks([-2.0]), one, PLAIN)[0]) == [-1]
-    assert list(assign_tips(peaks([3.0]), peaks([3.0]), one, PLAIN)[0]) == [0]
-
-
-def test_without_roots_or_tips_nothing_is_linked() -> None:
+def test_without_roots_or_tips_nothing_is_read_but_what_is_there() -> None:
     none, some = peaks([]), peaks([1.0, 2.0])
-    course = [np.array([[0.0, 0.0], [9.0, 0.0]])] * 2
+    course = [[Course((0,), 1.0, np.array([[0.0, 0.0], [9.0, 0.0]]), 0)]] * 2
     shafts = ShaftMap(np.zeros((8, 20, 20), np.uint8))
     for roots, courses, tips in ((none, [], some), (some, course, none), (none, [], none)):
         ends = open_ends(np.zeros((40, 40, 3), np.uint8), [], roots, tips)
-        found = possible_links(roots, courses, tips, ends, shafts)
-        tip_of, odds = assign_tips(roots, tips, found, PLAIN)
-        assert list(tip_of) == [-1] * len(roots)
-        assert np.isnan(odds).all()
+        found = find_readings(roots, courses, tips, ends, shafts, USABLE, PX_PER_CELL)
+        assert list(found.tip) == [NO_TIP] * len(roots)
+        assert list(decide(found, np.zeros(len(roots)), np.zeros(len(roots)))) == list(range(len(roots)))
 
 
-@pytest.mark.parametrize("name", ["colour", "bend", "sway", "aside", "off", "weakest"])
+@pytest.mark.parametrize("name", ["colour", "width", "bend", "sway", "aside", "off", "weakest", "sureness"])
 def test_of_two_tips_that_one_is_taken_that_is_more_alike(name: str) -> None:
     """By the shipped model, all else equal."""
-    worse = 0.2 if name == "weakest" else 1.0
-    better = 0.8 if name == "weakest" else 0.3
-    features = np.zeros((2, len(LINK_FEATURES)))
-    features[:, LINK_FEATURES.index(name)] = worse, better
-    thresholds = load_weights().config["thresholds"]
-    some = Links(np.zeros(2, int), np.arange(2), features)
-    assert list(assign_tips(peaks([2.0]), peaks([2.0, 2.0]), some, thresholds)[0]) == [1]
+    speaks_for = READING_SIGNS[name] > 0
+    features = np.zeros((2, len(READING_SIGNS)))
+    features[:, list(READING_SIGNS).index("tip")] = 1.0
+    features[:, list(READING_SIGNS).index(name)] = (0.2, 0.8) if speaks_for else (1.0, 0.3)
+    some = readings([0, 0], [0, 1], features)
+    assert tips_by(some, some.scores(load_weights().thresholds), [2.0]) == [1]
 
 
 def test_a_peak_that_nothing_looked_at_again_is_as_sure_as_it_is_high() -> None:

@@ -38,3 +38,41 @@ def fit_logistic(
     bounds = [(None, 0.0) if sign < 0 else (0.0, None) for sign in signs.values()]
     best = minimize(loss, np.zeros(x.shape[1]), jac=True, method="L-BFGS-B", bounds=[*bounds, (None, None)]).x
     return {name: round(float(w), 4) for name, w in zip((*signs, "bias"), best, strict=True)}
+
+
+def fit_choice(
+    x: NDArray[np.float64], group: NDArray[np.int64], right: NDArray[np.bool_], signs: Mapping[str, int]
+) -> dict[str, float]:
+    """Fit a slightly shrunk conditional logit: which of each group is chosen (McFadden 1974).
+
+    Parameters
+    ----------
+    x : (N, F) float64
+        Features.
+    group : (N,) int64
+        Ascending from 0; each has one right row or more.
+    right : (N,) bool
+    signs : mapping of str to int
+        As in `fit_logistic`; 0 for either.
+
+    Returns
+    -------
+    dict of str to float
+        Weight of each feature; four decimals.
+    """
+    first = np.searchsorted(group, np.arange(group[-1] + 1))
+
+    def shares(z: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
+        e = np.exp(z - np.maximum.reduceat(z, first)[group])
+        total = np.add.reduceat(e, first)
+        return e / total[group], float((np.log(total) + np.maximum.reduceat(z, first)).sum())
+
+    def loss(w: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        z = x @ w
+        every, whole = shares(z)
+        among_right, part = shares(np.where(right, z, -1e9))
+        return whole - part + 0.5 * float(w @ w), x.T @ (every - among_right) + w
+
+    bounds = [(0.0 if sign > 0 else None, 0.0 if sign < 0 else None) for sign in signs.values()]
+    best = minimize(loss, np.zeros(x.shape[1]), jac=True, method="L-BFGS-B", bounds=bounds).x
+    return {name: round(float(w), 4) for name, w in zip(signs, best, strict=True)}

@@ -1,14 +1,14 @@
-"""Teach tracing: which ends of shaft belong together, and which tip to which root, on photos of known truth.
+"""Teach tracing: which ends of shaft belong together, and which reading of a root is right.
 
-Every possible join and link of the photos is told right or wrong by the true courses of the hairs, and
-logistic models of their features are fitted. What the truth cannot tell (pieces that are nobody's, or lie
+Every possible join and reading is told right or wrong by the true courses of the hairs of photos, and
+models of their features are fitted. What the truth cannot tell (pieces that are nobody's, or lie
 upon two hairs) is left out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,17 +17,19 @@ from scipy.spatial import cKDTree
 
 from trichoscan.learn.dataset import AnnotatedPhoto
 from trichoscan.learn.labels import end_directions
-from trichoscan.learn.logistic import fit_logistic
+from trichoscan.learn.logistic import fit_choice, fit_logistic
 from trichoscan.learn.operating import look_at
 from trichoscan.segment.cells import respaced, unlike
 from trichoscan.segment.ends import PIECE, ROOT, TIP, Ends
 from trichoscan.segment.join import ENTER_FEATURES, JOIN_FEATURES
-from trichoscan.segment.link import LINK_FEATURES
 from trichoscan.segment.peaks import wrap
+from trichoscan.segment.readings import NO_TIP, READING_SIGNS
 from trichoscan.segment.tie import Tied, tie
 from trichoscan.segment.weights import Weights
 
 Floats = NDArray[np.float64]
+Examples = tuple[Floats, NDArray[np.bool_]]
+"""(L, F) features and (L,) whether they are right."""
 
 UPON_CELLS, CELLS_PER_RAD = 3.2, 4.0
 """A point is upon a true hair that lies so near; a rad of turn counts for four cells."""
@@ -40,15 +42,6 @@ FINE_CELLS = 0.7
 
 
 @dataclass(frozen=True, eq=False)
-class Examples:
-    """What one photo tells: for each model, (L, F) features and (L,) whether they are right."""
-
-    join: tuple[Floats, NDArray[np.bool_]]
-    enter: tuple[Floats, NDArray[np.bool_]]
-    link: tuple[Floats, NDArray[np.bool_]]
-
-
-@dataclass(frozen=True, eq=False)
 class _Owners:
     """The hair of each of N ends, -1 for none, and how far along it they lie, cells; of N ends."""
 
@@ -57,14 +50,13 @@ class _Owners:
 
 
 def fit_tracing(photos: Iterable[AnnotatedPhoto], weights: Weights, device: str) -> dict[str, float]:
-    """Fit the models of tracing.
-
-    Links are judged on shafts followed by the joins of `weights`, not yet by those that are fitted here.
+    """Fit the models of tracing: first those of joins, then, on the courses these allow, that of readings.
 
     Parameters
     ----------
     photos : iterable of AnnotatedPhoto
-        Photos trained on: thousands of joins of a few dozen photos tell nine weights well.
+        Photos trained on: thousands of joins of a few dozen photos tell nine weights well. What the network
+        sees of all of them is held at once, some 8 MB of a photo of 1.3 MP.
     weights : Weights
         Whose network and verifiers look at them.
     device : str
@@ -72,42 +64,83 @@ def fit_tracing(photos: Iterable[AnnotatedPhoto], weights: Weights, device: str)
     Returns
     -------
     dict of str to float
-        join_..., enter_... and link_... as in `segment.thresholds.DEFAULT_THRESHOLDS`, those which the photos
-        tell.
+        join_..., enter_... and reading_... as in `segment.thresholds.DEFAULT_THRESHOLDS`, those which the
+        photos tell.
     """
-    examples = [examples_of(photo, weights, device) for photo in photos]
+    seen = [(photo, *look_at(photo, weights, device)) for photo in photos]
+    tied = ((photo, tie(segmentation, mask)) for photo, segmentation, mask in seen)
+    joins = [joins_of(one, photo) for photo, one in tied]
     fitted: dict[str, float] = {}
-    for model, names in (("join", JOIN_FEATURES), ("enter", ENTER_FEATURES), ("link", LINK_FEATURES)):
-        x, right = (np.concatenate([getattr(some, model)[k] for some in examples]) for k in (0, 1))
+    for k, (model, names) in enumerate((("join", JOIN_FEATURES), ("enter", ENTER_FEATURES))):
+        x, right = (np.concatenate([some[k][part] for some in joins]) for part in (0, 1))
         if right.any() and not right.all():
-            signs = {name: 1 if name in ("sureness", "weakest") else -1 for name in names}
+            signs = {name: 1 if name == "sureness" else -1 for name in names}
             fitted |= {f"{model}_{name}": w for name, w in fit_logistic(x, right, signs).items()}
+    readings = []
+    for photo, segmentation, mask in seen:
+        allowed = replace(segmentation, thresholds={**segmentation.thresholds, **fitted})
+        readings.append(readings_of(tie(allowed, mask), photo))
+    x, root, right = (np.concatenate([some[part] for some in readings]) for part in (0, 1, 2))
+    if right.any():
+        photo_of = np.repeat(np.arange(len(readings)), [len(some[1]) for some in readings])
+        group = np.unique(np.stack([photo_of, root], -1), axis=0, return_inverse=True)[1].ravel()
+        chosen = fit_choice(x, group, right, READING_SIGNS)
+        fitted |= {f"reading_{name}": w for name, w in chosen.items()}
     return fitted
 
 
-def examples_of(photo: AnnotatedPhoto, weights: Weights, device: str) -> Examples:
-    """Judge every possible join and link of a photo."""
-    segmentation, mask = look_at(photo, weights, device)
-    tied = tie(segmentation, mask)
-    paths = [(hair.path + 0.5) / segmentation.px_per_cell - 0.5 for hair in photo.hairs]
-    owners = _owners(tied, paths, photo)
+def joins_of(tied: Tied, photo: AnnotatedPhoto) -> tuple[Examples, Examples]:
+    """Judge every possible join of a photo: those of two pieces, and those of a piece and a root or tip."""
+    owners = _owners(tied, photo)
     right = _right_joins(tied.ends, tied.joins.ends, owners)
     one, other = owners.hair[tied.joins.ends.T]
     nobody = (owners.hair < 0) & (tied.ends.kind == PIECE)
     told = ~nobody[tied.joins.ends].any(1) & ((one != other) | right)
     of_peak, of_pieces = told & tied.joins.of_peak, told & ~tied.joins.of_peak
-    roots, tips = tied.ends.numbers(ROOT)[tied.links.root], tied.ends.numbers(TIP)[tied.links.tip]
-    true_root = owners.hair[roots] >= 0
-    return Examples(
-        (tied.joins.features[of_pieces][:, : len(JOIN_FEATURES)], right[of_pieces]),
-        (tied.joins.features[of_peak], right[of_peak]),
-        (tied.links.features[true_root], (owners.hair[roots] == owners.hair[tips])[true_root]),
+    features = tied.joins.features
+    return (features[of_pieces][:, : len(JOIN_FEATURES)], right[of_pieces]), (
+        features[of_peak],
+        right[of_peak],
     )
 
 
-def _owners(tied: Tied, paths: list[Floats], photo: AnnotatedPhoto) -> _Owners:
+def readings_of(tied: Tied, photo: AnnotatedPhoto) -> tuple[Floats, NDArray[np.int64], NDArray[np.bool_]]:
+    """Judge every reading of each root of a true hair.
+
+    Right are those, among what ends at the hair's own tip if any does, else among what ends at none, that
+    enter no other hair's piece and go the farthest along its own.
+
+    Returns
+    -------
+    features : (R, F) float64
+    root : (R,) int64
+    right : (R,) bool
+    """
+    owners, readings = _owners(tied, photo), tied.readings
+    its = owners.hair[tied.ends.numbers(ROOT)][readings.root]
+    tip_owners = np.append(owners.hair[tied.ends.numbers(TIP)], -2)
+    of_tip = tip_owners[readings.tip]
+    strange, own = np.zeros(len(its), bool), np.zeros(len(its))
+    for r, hair in enumerate(its):
+        entered = np.array(readings.courses[readings.course[r]].entered, int)
+        whose, length = owners.hair[entered], tied.ends.length[entered]
+        strange[r] = ((whose >= 0) & (whose != hair)).any()
+        own[r] = length[whose == hair].sum() - 0.5 * length[whose < 0].sum()
+    fits = (its >= 0) & ~strange & ((of_tip == its) | (readings.tip == NO_TIP))
+    right = np.zeros(len(its), bool)
+    for root in np.unique(readings.root[fits]):
+        some = np.flatnonzero(fits & (readings.root == root))
+        ended = some[readings.tip[some] != NO_TIP]
+        some = ended if len(ended) else some
+        right[some[own[some] >= own[some].max() - 1.0]] = True
+    told = np.isin(readings.root, readings.root[right])
+    return readings.features[told], readings.root[told], right[told]
+
+
+def _owners(tied: Tied, photo: AnnotatedPhoto) -> _Owners:
     """Whose each end is."""
     ends = tied.ends
+    paths = [(hair.path + 0.5) / tied.px_per_cell - 0.5 for hair in photo.hairs]
     owners = _Owners(np.full(len(ends.at), -1), np.full(len(ends.at), np.nan))
     if not paths:
         return owners

@@ -1,8 +1,7 @@
 """Possible hairs of a photo, with what speaks for and against each.
 
-Roots and tips are peaks. Pieces of shaft are joined to each other, to roots and to tips by one decision over
-the photo (`segment.join`); each root's shaft is followed along what was joined, and tips are given to roots
-by another (`segment.link`), which hairs of a bundle need that share a piece.
+Roots and tips are peaks. Which pieces of shaft, and which tip, belong to each root is one decision over the
+photo (`segment.tie`).
 """
 
 from __future__ import annotations
@@ -14,9 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trichoscan.records import Peaks, Segmentation
-from trichoscan.segment.cells import leads_out, respaced
+from trichoscan.segment.cells import leads_out, respaced, unit
 from trichoscan.segment.ends import TIP
-from trichoscan.segment.link import TIP_ASIDE_CELLS, assign_tips
 from trichoscan.segment.peaks import against_field, log_odds
 from trichoscan.segment.shaft_map import ShaftMap
 from trichoscan.segment.thresholds import log_odds_of
@@ -55,8 +53,8 @@ class Candidates:
         agree with each other (0-1); 1 where the shaft leads, or may lead among others, out of what is
         usable before a tip is seen, so that the missing tip says nothing, else 0; log odds by the verifier.
     tip_features : (K, 3) float64
-        Log odds of the tip peak, those of a height of 0 without a tip; of its link to the root, and by the
-        verifier of tips, NaN without a tip.
+        Log odds of the tip peak, those of a height of 0 without a tip; that the tip is the root's own,
+        and by the verifier of tips, NaN without a tip.
     shafts : ShaftMap
         What the paths follow.
     """
@@ -107,10 +105,9 @@ def find_candidates(segmentation: Segmentation, usable_mask: NDArray[np.bool_]) 
     Candidates
     """
     tied = tie(segmentation, usable_mask)
-    roots, tips, shafts, followed = tied.roots, tied.tips, tied.shafts, tied.followed
-    tip_of, link_odds = assign_tips(roots, tips, tied.links, segmentation.thresholds)
+    roots, tips, shafts, tip_of = tied.roots, tied.tips, tied.shafts, tied.tip_of
     ended = (
-        _ended(roots.at[k], roots.angle[k], roots.reach[k], followed[k], None if j < 0 else tips.at[j])
+        _ended(tied.course_of(k).points, roots.angle[k], roots.reach[k], None if j < 0 else tips.at[j])
         for k, j in enumerate(tip_of)
     )
     paths = tuple(_inside(path, segmentation.shaft.shape[1:]) for path in ended)
@@ -124,34 +121,22 @@ def find_candidates(segmentation: Segmentation, usable_mask: NDArray[np.bool_]) 
     features[:, 5] = roots.second_look
     spare = np.setdiff1d(np.arange(len(tips)), tip_of)
     look = np.append(tips.second_look, np.nan)[tip_of]
-    tip_features = np.stack([log_odds(features[:, 1]), link_odds, look], -1)
-    spare_paths = tuple(tied.shaft_of(int(k)) for k in tied.ends.numbers(TIP)[spare])
+    tip_features = np.stack([log_odds(features[:, 1]), tied.tip_odds, look], -1)
+    spare_paths = tuple(tied.likeliest_from(int(k)).points for k in tied.ends.numbers(TIP)[spare])
     seen, spare_tips = tip_of >= 0, tips.take(spare)
     return Candidates(roots, paths, seen, spare_tips, spare_paths, features, tip_features, shafts)
 
 
 def _ended(
-    root: NDArray[np.float64],
-    angle: float,
-    reach: float,
-    followed: NDArray[np.float64],
-    tip: NDArray[np.float64] | None,
+    course: NDArray[np.float64], angle: float, reach: float, tip: NDArray[np.float64] | None
 ) -> NDArray[np.float64]:
-    """The path from root to tip: along the followed shaft as far as that goes."""
+    """The path from a root along its course to its tip, or as far as that is seen."""
     if tip is None:
-        if len(followed) > 2:
-            return followed
-        return np.stack([root, root + reach * np.array([np.cos(angle), np.sin(angle)])])
-    ahead = np.hypot(*(followed - tip).T)
-    nearest = int(ahead.argmin())
-    if ahead[nearest] > TIP_ASIDE_CELLS:
-        return np.stack([root, tip])
-    toward = tip - root
-    before = followed[: nearest + 1]
-    before = before[
-        ((before - tip) @ toward < -TIP_STRAIGHT_CELLS * np.hypot(*toward)) | (np.arange(len(before)) == 0)
-    ]
-    return np.concatenate([before, tip[None]])
+        return course if len(course) > 2 else np.stack([course[0], course[0] + reach * unit(np.array(angle))])
+    toward = tip - course[0]
+    before = course[: int(np.hypot(*(course - tip).T).argmin()) + 1]
+    short_of_it = (before - tip) @ toward < -TIP_STRAIGHT_CELLS * np.hypot(*toward)
+    return np.concatenate([before[:1], before[1:][short_of_it[1:]], tip[None]])
 
 
 def _inside(path: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.float64]:

@@ -1,25 +1,22 @@
-"""What belongs together at the open ends of shafts: one decision over the whole photo.
+"""Joins: which open ends may belong together.
 
 At a crossing, under debris, where shafts become one or a hair lies upon another, several pieces may go on as
 each other, and a piece may begin at several roots or end at several tips. Each such join has log odds, by its
-gap, angles, curvature, width and colour; the joins of most total log odds are taken, of which every end has
-one at most: a matching of largest weight (Edmonds 1965), the likeliest answer if joins are right or wrong
-independently of each other.
+gap, angles, curvature, width and colour. What is made of them is decided over the whole photo
+(`segment.decide`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from trichoscan.segment.cells import ahead_and_aside
-from trichoscan.segment.ends import PIECE, ROOT, TIP, Ends
-from trichoscan.segment.groups import linked_groups
+from trichoscan.segment.ends import PIECE, Ends
 from trichoscan.segment.peaks import wrap
 from trichoscan.segment.thresholds import log_odds_of
 
@@ -67,7 +64,7 @@ class Joins:
 def possible_joins(ends: Ends) -> Joins:
     """All joins of two pieces, or of a piece and a root or tip, that are not out of the question.
 
-    Roots and tips are not joined to each other here: see `segment.link`.
+    Roots and tips are not joined to each other here: see `segment.readings`.
     """
     pairs = cKDTree(ends.at).query_pairs(GAP_CELLS, output_type="ndarray").astype(np.int64)
     pairs.sort(1)
@@ -116,87 +113,17 @@ def _features(
     return np.stack(columns, -1)
 
 
-@dataclass(frozen=True, eq=False)
-class Joined:
-    """The answer.
-
-    Attributes
-    ----------
-    mate : (N,) int64
-        The end to which each was joined, -1 for none.
-    entry : (N,) int64
-        Of a root or tip: the end of a piece to which it was joined, else that at which its shaft is likeliest
-        to begin, if more likely than not, though another was joined there; -1 for none, and of pieces.
-    """
-
-    mate: NDArray[np.int64]
-    entry: NDArray[np.int64]
-
-
-def join(ends: Ends, joins: Joins, odds: Floats) -> Joined:
-    """Decide which ends belong together.
+def beside_rivals(joins: Joins, odds: Floats, count: int) -> Floats:
+    """(L,) log odds of each join, given that either of its ends may as well belong to another.
 
     Parameters
     ----------
-    ends : Ends
     joins : Joins
     odds : (L,) float64
-        See `Joins.log_odds`.
-
-    Returns
-    -------
-    Joined
-        Hairs of a bundle may share the piece they begin with: what no end was left for has an entry all the
-        same.
+        Of each by itself; see `Joins.log_odds`.
+    count : int
+        Number of all ends.
     """
-    mate, entry = np.full(len(ends.at), -1), np.full(len(ends.at), -1)
-    likely = odds > 0
-    pairs, weights = joins.ends[likely], odds[likely]
-    for members in linked_groups(*pairs.T):
-        for one, other in _matching(pairs[members], weights[members]):
-            mate[one], mate[other] = other, one
-    entering = np.flatnonzero(joins.of_peak & likely)
-    best_last = entering[np.argsort(odds[entering], kind="stable")]
-    entry[joins.ends[best_last, 1]] = joins.ends[best_last, 0]
-    matched = (ends.kind != PIECE) & (mate >= 0)
-    entry[matched] = mate[matched]
-    return Joined(mate, entry)
-
-
-def _matching(pairs: NDArray[np.int64], weights: Floats) -> set[tuple[int, int]]:
-    """Those pairs of most total weight of which no two share an end."""
-    if len(pairs) == 1:
-        return {(int(pairs[0, 0]), int(pairs[0, 1]))}
-    graph = nx.Graph()
-    graph.add_weighted_edges_from(
-        (int(one), int(other), float(weight)) for (one, other), weight in zip(pairs, weights, strict=True)
-    )
-    return set(nx.max_weight_matching(graph))
-
-
-def follow(ends: Ends, joined: Joined, pieces: Sequence[Floats], start: int) -> list[Floats]:
-    """Parts of the shaft that begins at a root, or that a tip ends, as far as they are joined.
-
-    Parameters
-    ----------
-    ends : Ends
-    joined : Joined
-    pieces : sequence of (N, 2) float64
-    start : int
-        Number of the root or tip.
-
-    Returns
-    -------
-    list of (N, 2) float64
-        Cells: the place of `start` itself, pieces in the direction in which they are followed, and the tip
-        (the root) where one is reached.
-    """
-    parts, used, end = [ends.at[start][None]], set(), int(joined.entry[start])
-    goal = TIP if ends.kind[start] == ROOT else ROOT
-    while end >= 0 and ends.kind[end] == PIECE and end // 2 not in used:
-        used.add(end // 2)
-        parts.append(pieces[end // 2][:: 1 if end % 2 == 0 else -1])
-        end = int(joined.mate[end ^ 1])
-    if end >= 0 and ends.kind[end] == goal:
-        parts.append(ends.at[end][None])
-    return parts
+    for_it = np.exp(odds)
+    at_end = np.bincount(joins.ends.ravel(), np.repeat(for_it, 2), count)
+    return odds - np.log1p(at_end[joins.ends].sum(1) - 2 * for_it)
