@@ -193,8 +193,8 @@ def test_missing_weights_are_named() -> None:
 
 
 def test_a_model_of_tips_by_other_features_is_left_out_whole() -> None:
-    """Weights before follicle-v7 fitted theirs beside a cost that no longer is."""
-    older = {"root": 0.08, "tip": 0.1, "tip_peak": 9.0, "tip_link": -0.3, "tip_bias": 7.0}
+    """Weights before follicle-v8 fitted theirs beside costs and odds that no longer are."""
+    older = {"root": 0.08, "tip": 0.1, "tip_peak": 9.0, "tip_link": -0.3, "tip_odds": 1.0, "tip_bias": 7.0}
     assert completed(older) == DEFAULT_THRESHOLDS | {"root": 0.08, "tip": 0.1}
-    newer = {"tip_odds": 1.0, "tip_bias": 7.0}
+    newer = {"tip_own": 1.0, "tip_bias": 7.0}
     assert completed(newer) == DEFAULT_THRESHOLDS | newer

@@ -86,7 +86,7 @@ def fit_tip_confidence(trials: Sequence[Trial]) -> dict[str, float]:
     right = np.concatenate([t.judged.tip_right[some] for t, some in zip(trials, seen, strict=True)])
     if not len(x):
         return {}
-    return {f"tip_{name}": w for name, w in fit_logistic(x, right, {"peak": 1, "odds": 1, "look": 1}).items()}
+    return {f"tip_{name}": w for name, w in fit_logistic(x, right, {"peak": 1, "own": 1, "look": 1}).items()}
 
 
 def choose_least_confidence(

@@ -28,7 +28,7 @@ BACKWARDS_CELLS, BACKWARDS_COSINE = 12.0, -0.8
 """A hair that begins this near another's tip and runs back along it is that hair, read backwards."""
 
 FEATURES = ("root", "tip", "shaft", "field", "beyond", "look")
-TIP_FEATURES = ("peak", "odds", "look")
+TIP_FEATURES = ("peak", "own", "look")
 
 
 @dataclass(frozen=True, eq=False)

@@ -66,7 +66,7 @@ DEFAULT_THRESHOLDS = {
     "weight_look": 0.0,
     "weight_bias": 0.5,
     "tip_peak": 0.3,
-    "tip_odds": 0.3,
+    "tip_own": 0.3,
     "tip_look": 0.0,
     "tip_bias": 2.0,
     **TRACING,

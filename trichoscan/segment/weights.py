@@ -19,7 +19,7 @@ from trichoscan.segment.network import HairNet, for_inference
 from trichoscan.segment.thresholds import DEFAULT_THRESHOLDS, TRACING
 from trichoscan.segment.verifier import Verifier
 
-LATER_THRESHOLDS = {"weight_look", "tip_peak", "tip_odds", "tip_look", "tip_bias", *TRACING}
+LATER_THRESHOLDS = {"weight_look", "tip_peak", "tip_own", "tip_look", "tip_bias", *TRACING}
 """Operating points that older weights do not store."""
 DEFAULT_WEIGHTS = "follicle-v7"
 ABOUT = {"training", "earlier", "split", "validation", "validation_phantoms"}
@@ -68,7 +68,7 @@ class Weights:
 def completed(stored: Mapping[str, float]) -> dict[str, float]:
     """Operating points with the missing ones put in; a model of tips by other features is left out whole."""
     known = stored.keys() & DEFAULT_THRESHOLDS.keys()
-    if "tip_odds" not in stored:
+    if "tip_own" not in stored:
         known -= {"tip_peak", "tip_look", "tip_bias"}
     return DEFAULT_THRESHOLDS | {name: stored[name] for name in known}
 
