@@ -192,9 +192,13 @@ def test_missing_weights_are_named() -> None:
         load_weights("nonsense")
 
 
-def test_a_model_of_tips_by_other_features_is_left_out_whole() -> None:
+def test_models_by_other_features_are_left_out_whole() -> None:
     """Weights before follicle-v8 fitted theirs beside costs and odds that no longer are."""
-    older = {"root": 0.08, "tip": 0.1, "tip_peak": 9.0, "tip_link": -0.3, "tip_odds": 1.0, "tip_bias": 7.0}
+    of_tips = {"tip_peak": 9.0, "tip_link": -0.3, "tip_odds": 1.0, "tip_bias": 7.0}
+    of_tracing = {"join_bias": 9.0, "enter_bias": 9.0, "link_bias": 9.0}
+    older = {"root": 0.08, "tip": 0.1} | of_tips | of_tracing
     assert completed(older) == DEFAULT_THRESHOLDS | {"root": 0.08, "tip": 0.1}
+    own = {"reading_tip": 2.0, "join_bias": 9.0}
+    assert completed(own) == DEFAULT_THRESHOLDS | own
     newer = {"tip_own": 1.0, "tip_bias": 7.0}
     assert completed(newer) == DEFAULT_THRESHOLDS | newer

@@ -19,6 +19,7 @@ from trichoscan.segment.ends import open_ends
 from trichoscan.segment.peaks import SUREST, log_odds, sureness
 from trichoscan.segment.readings import NO_TIP, READING_SIGNS, Readings, find_readings
 from trichoscan.segment.shaft_map import ShaftMap
+from trichoscan.segment.thresholds import DEFAULT_THRESHOLDS
 from trichoscan.segment.weights import load_weights
 
 USABLE = np.ones((2 * SHAPE[0], 2 * SHAPE[1]), bool)
@@ -46,20 +47,21 @@ def readings(roots: list[int], tips: list[int], features: Floats | None = None) 
 
 
 def tips_by(some: Readings, scores: Floats, sure: list[float]) -> list[int]:
-    return [int(t) for t in some.tip[decide(some, scores, np.array(sure))]]
+    return [int(t) for t in some.tip[decide(some, scores, np.array(sure), DEFAULT_THRESHOLDS)]]
 
 
 def test_a_doubtful_root_takes_no_tip_from_a_sure_one() -> None:
     rivals = readings([0, 1], [0, 0])
-    scores = np.array([0.0, -1.5, 0.0, -1.0])
+    scores = np.array([0.0, 3.5, 0.0, 4.0])
     assert tips_by(rivals, scores, [4.0, -3.0]) == [0, NO_TIP]
     assert tips_by(rivals, scores, [2.0, 2.0]) == [NO_TIP, 0]
 
 
-def test_an_unlikely_tip_is_left_alone_unless_the_root_is_sure() -> None:
-    one, scores = readings([0], [0]), np.array([0.0, -2.0])
+def test_a_tip_is_taken_where_it_is_likelier_than_none_and_the_root_is_one() -> None:
+    one, scores = readings([0], [0]), np.array([0.0, 1.0])
     assert tips_by(one, scores, [-1.0]) == [NO_TIP]
     assert tips_by(one, scores, [3.0]) == [0]
+    assert tips_by(one, -scores, [9.0]) == [NO_TIP], "however sure"
 
 
 def test_the_odds_of_a_tip_are_those_of_all_its_readings_against_the_others() -> None:
@@ -78,7 +80,9 @@ def test_without_roots_or_tips_nothing_is_read_but_what_is_there() -> None:
         ends = open_ends(np.zeros((40, 40, 3), np.uint8), [], roots, tips)
         found = find_readings(roots, courses, tips, ends, shafts, USABLE, PX_PER_CELL)
         assert list(found.tip) == [NO_TIP] * len(roots)
-        assert list(decide(found, np.zeros(len(roots)), np.zeros(len(roots)))) == list(range(len(roots)))
+        assert list(decide(found, np.zeros(len(roots)), np.zeros(len(roots)), DEFAULT_THRESHOLDS)) == list(
+            range(len(roots))
+        )
 
 
 @pytest.mark.parametrize("name", ["colour", "width", "bend", "sway", "aside", "off", "weakest", "sureness"])

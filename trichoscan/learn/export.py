@@ -39,7 +39,7 @@ PHANTOM_VALIDATION = 48
 """Phantoms on which confidence is fitted beside real photos, which show no long or light hair, or alone."""
 
 TRACED_PHOTOS, TRACED_PHANTOMS = 70, 60
-"""Photos trained on and phantoms on which tracing is taught: some 15,000 joins and links."""
+"""Photos trained on and phantoms on which tracing is taught: some 15,000 joins and 10,000 readings."""
 
 
 def export_weights(

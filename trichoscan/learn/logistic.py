@@ -1,4 +1,4 @@
-"""Logistic regression with weights of known sign: chance may not turn round what speaks for something."""
+"""Small models with weights of known sign: chance may not turn round what speaks for something."""
 
 from __future__ import annotations
 
@@ -62,16 +62,12 @@ def fit_choice(
     """
     first = np.searchsorted(group, np.arange(group[-1] + 1))
 
-    def shares(z: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
-        e = np.exp(z - np.maximum.reduceat(z, first)[group])
-        total = np.add.reduceat(e, first)
-        return e / total[group], float((np.log(total) + np.maximum.reduceat(z, first)).sum())
-
     def loss(w: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         z = x @ w
-        every, whole = shares(z)
-        among_right, part = shares(np.where(right, z, -1e9))
-        return whole - part + 0.5 * float(w @ w), x.T @ (every - among_right) + w
+        z_right = np.where(right, z, -np.inf)
+        whole, part = (np.logaddexp.reduceat(some, first) for some in (z, z_right))
+        gradient = x.T @ (np.exp(z - whole[group]) - np.exp(z_right - part[group]))
+        return float((whole - part).sum() + 0.5 * w @ w), gradient + w
 
     bounds = [(0.0 if sign > 0 else None, 0.0 if sign < 0 else None) for sign in signs.values()]
     best = minimize(loss, np.zeros(x.shape[1]), jac=True, method="L-BFGS-B", bounds=bounds).x

@@ -18,13 +18,14 @@ Onward = Mapping[int, Sequence[tuple[int, float]]]
 
 LEAST_MAYBE = -2.0
 """Log odds, one in eight, from which a join may be."""
-MOST_COURSES = 10
-"""Of each peak so many courses are considered, the likeliest first."""
+LEAST_COURSE, MOST_COURSES = 0.001, 32
+"""Courses of which all joins together are less likely are not considered, nor more of one peak, the likeliest
+first. Each stretch of a course is one of them: a shaft may be in many pieces."""
 STEP_CELLS = 1.5
 """Distance between points of a course."""
 BESIDE_POINTS, BESIDE_CELLS = 6, 1.5
-"""Of the first points of a piece, up to the one nearest to the root (or tip) it is joined to, and of what
-lies as close to that, nothing is kept: the map runs on behind roots and beyond tips."""
+"""Of the first points of a piece, nothing is kept up to the one nearest to the root (or tip) it is joined to,
+nor what lies so close to that: the map runs on behind roots and beyond tips."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +62,7 @@ def onward_from(ends: Ends, joins: Joins, odds: Floats) -> Onward:
 
 
 def courses_from(peak: int, ends: Ends, pieces: Sequence[Floats], onward: Onward) -> list[Course]:
-    """Courses from one root or tip, likeliest first.
+    """Courses from one root or tip, the likeliest first.
 
     Parameters
     ----------
@@ -75,26 +76,33 @@ def courses_from(peak: int, ends: Ends, pieces: Sequence[Floats], onward: Onward
     Returns
     -------
     list of Course
-        Also those that stop where they might go on, and the peak alone.
+        By the product of the probabilities of their joins: the peak alone, then what enters a piece or more,
+        also what stops where it might go on.
     """
     courses: list[Course] = []
-    waiting: list[tuple[float, tuple[int, ...]]] = [(0.0, ())]
+    waiting: list[tuple[float, tuple[int, ...], float]] = [(0.0, (), 0.0)]
     while waiting and len(courses) < MOST_COURSES:
-        against, entered = heappop(waiting)
-        courses.append(_course(-against, entered, ends.at[peak], pieces))
+        against, entered, odds = heappop(waiting)
+        course = _course(entered, odds, ends.at[peak], pieces)
+        if course is not None:
+            courses.append(course)
         here = entered[-1] ^ 1 if entered else peak
         used = {end // 2 for end in entered}
-        for there, odds in onward.get(here, ()):
-            if there // 2 not in used:
-                heappush(waiting, (against - odds, (*entered, there)))
+        for there, likely in onward.get(here, ()):
+            unlikely = against + float(np.logaddexp(0.0, -likely))
+            if there // 2 not in used and unlikely < -np.log(LEAST_COURSE):
+                heappush(waiting, (unlikely, (*entered, there), odds + likely))
     return courses
 
 
-def _course(odds: float, entered: tuple[int, ...], start: Floats, pieces: Sequence[Floats]) -> Course:
+def _course(entered: tuple[int, ...], odds: float, start: Floats, pieces: Sequence[Floats]) -> Course | None:
+    """A course, None where all of its pieces lie upon the peak."""
     if not entered:
         return Course(entered, odds, start[None], 0)
     ways = [pieces[end // 2][:: 1 if end % 2 == 0 else -1] for end in entered]
     shaft = _beyond(np.concatenate(ways), start)
+    if not len(shaft):
+        return None
     points = respaced(np.concatenate([start[None], shaft]), STEP_CELLS)
     from_last = np.hypot(*(points - ways[-1][0]).T)
     return Course(entered, odds, points, int(from_last.argmin()) if len(ways) > 1 else 0)

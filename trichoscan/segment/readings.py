@@ -1,10 +1,11 @@
 """Readings: each course that the shaft of a root may take, with each tip that may end it, or with none.
 
-A reading has a score, by the log odds of the joins on its course; by how far its tip lies from the course and
-from where the network expects it, by the bend of the way there, by how alike both ends are in width and
-colour and by the weakest evidence of a shaft between them; and, without a tip, by whether one was to be
-expected. The scores of all readings of a root, as exponents, stand to each other as their probabilities
-(conditional logit, McFadden 1974).
+A reading has a score. On its course bear the log odds of its joins, how far the tip lies aside of it and
+beyond it, and, without a tip, whether one was to be expected; on the root and the tip, whatever the course
+between them, how far apart the network expects them, the bend of the way from one to the other, the weakest
+evidence of a shaft on the straight way, and how alike both are in width and colour. The scores of all
+readings of a root, as exponents, stand to each other as their probabilities (conditional logit, McFadden
+1974).
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from trichoscan.records import Peaks
 from trichoscan.segment.cells import leads_out, unit
 from trichoscan.segment.courses import STEP_CELLS, Course
 from trichoscan.segment.ends import ROOT, TIP, Ends
-from trichoscan.segment.peaks import sureness, wrap
+from trichoscan.segment.peaks import wrap
 from trichoscan.segment.shaft_map import ShaftMap
 
 Floats = NDArray[np.float64]
@@ -39,7 +41,16 @@ READING_SIGNS = {
     "short": -1,
     "out": 1,
 }
-"""Features of a reading, see `_features`, and the sign of their weights: 0 for either."""
+"""Features of a reading, and the sign of their weights, 0 for either.
+
+joins: sum of the log odds of the joins on its course. With a tip, else 0: tip, 1; aside and beyond, how far
+it lies aside of the course, in 2 cells, at most 3, and beyond its end, in 10, at most 2, both at most where
+no piece is entered; off, the logarithm of its distance over the expected one, in 0.25; bend, the turn from
+the root's direction to the tip's, in 0.2 rad; sway, how much more both of them turn from the straight way
+between them than an arc does, likewise; width, the difference of the logarithms; colour, in 10 CIELAB;
+weakest, the least of the shaft's evidence on the straight way; sureness, log odds of the tip. Without a
+tip, else 0: short, the logarithm of the expected distance over the length of the course, in 0.25; out, 1
+where it leads out of what is usable."""
 TIP_ASIDE_CELLS, BEYOND_CELLS = 5.0, 20.0
 """A tip within 55 um of a course may end it, and up to 0.22 mm beyond where the shaft was lost."""
 TURN_RAD = np.deg2rad(35.0)
@@ -49,7 +60,9 @@ STRAIGHT_TURN_RAD, STRAIGHT_OFF_RAD = 1.2, 0.9
 FARTHEST_REACH, FARTHEST_CELLS = 2.2, 20.0
 """no farther than this share of the expected distance, and 0.22 mm."""
 SHORTEST_CELLS = 3.0
+"""No hair is shorter than 33 um."""
 WEAKEST_SAMPLES = 12
+"""So many places on the straight way are asked for their evidence."""
 NO_TIP = -1
 
 
@@ -78,7 +91,7 @@ class Readings:
         return np.asarray(self.features @ [thresholds[f"reading_{name}"] for name in READING_SIGNS])
 
     def tip_odds(self, scores: Floats, chosen: NDArray[np.int64]) -> Floats:
-        """(K,) log odds that the tip of each root is that of the chosen reading; NaN where that has none."""
+        """(K,) log odds, by scores alone, that a root's tip is that of its chosen reading; NaN for none."""
         first = np.searchsorted(self.root, np.arange(len(chosen)))
         given = self.tip[chosen]
         same = self.tip == given[self.root]
@@ -119,50 +132,72 @@ def find_readings(
     """
     every = [course for some in courses for course in some]
     of_root = np.repeat(np.arange(len(courses)), [len(some) for some in courses])
-    found = [np.empty((0, 5))]
+    tree = cKDTree(tips.at) if len(tips) else None
+    found = []
     for number, course in enumerate(every):
-        k = int(of_root[number])
-        near = _tips_of(course, roots.take(np.array([k])), tips)
-        found.append(np.array([[k, number, NO_TIP, 0.0, 0.0]]))
-        found.append(np.concatenate([np.tile([k, number], (len(near), 1)), near], 1))
-    table = np.concatenate(found)
+        root = of_root[number]
+        found.append([(root, number, NO_TIP, 0.0, 0.0)])
+        if tree is not None:
+            at, angle, reach = roots.at[root], float(roots.angle[root]), float(roots.reach[root])
+            near = (
+                _straight_to(at, angle, reach, tips, tree)
+                if not course.entered
+                else _along(course, tips, tree)
+            )
+            found.append([(root, number, *one) for one in near])
+    table = np.array([row for rows in found for row in rows]).reshape(-1, 5)
     root, course_of, tip = table[:, :3].T.astype(np.int64)
-    features = np.zeros((len(table), len(READING_SIGNS)))
-    features[:, 0] = [every[number].odds for number in course_of]
-    ended, open_ = tip != NO_TIP, np.flatnonzero(tip == NO_TIP)
-    features[ended, 1:-2] = _of_tips(roots, tips, root[ended], tip[ended], table[ended, 3:], ends, shafts)
-    # Each course has one reading without a tip, in the order of `every`.
+    columns = dict.fromkeys(READING_SIGNS, np.zeros(len(table)))
+    columns["joins"] = np.array([every[number].odds for number in course_of])
+    ended = tip != NO_TIP
+    of_tips = _of_tips(roots, tips, root[ended], tip[ended], table[ended, 3:], ends, shafts)
+    for name, values in of_tips.items():
+        columns[name] = _spread(values, ended)
+    # Each course has one reading without a tip, in their order.
     length = np.array([STEP_CELLS * (len(course.points) - 1) for course in every])
-    features[open_, -2] = np.clip(np.log(roots.reach[of_root] / np.maximum(length, 1.0)) / 0.25, 0.0, 5.0)
-    features[open_, -1] = leads_out([course.points for course in every], usable_mask, px_per_cell)
-    return Readings(root, course_of, tip, features, every)
+    short = np.log(roots.reach[of_root] / np.maximum(length, 1.0)) / 0.25
+    columns["short"] = _spread(np.clip(short, 0.0, 5.0), ~ended)
+    out = leads_out([course.points for course in every], usable_mask, px_per_cell)
+    columns["out"] = _spread(np.array(out, float), ~ended)
+    return Readings(root, course_of, tip, np.stack(list(columns.values()), -1), every)
 
 
-def _tips_of(course: Course, root: Peaks, tips: Peaks) -> Floats:
-    """(L, 3) number of each tip that may end a course, cells aside of it and beyond its end."""
-    if not len(tips):
-        return np.empty((0, 3))
-    step = tips.at - root.at
-    chord = np.hypot(*step.T)
-    if len(course.points) < 2:
-        seen_at = np.arctan2(step[:, 1], step[:, 0])
-        straight = (
-            (chord > SHORTEST_CELLS)
-            & (chord < FARTHEST_REACH * root.reach[0] + FARTHEST_CELLS)
-            & (np.abs(wrap(tips.angle - root.angle[0])) < STRAIGHT_TURN_RAD)
-            & (np.abs(wrap(seen_at - root.angle[0])) < STRAIGHT_OFF_RAD)
-        )
-        which = np.flatnonzero(straight)
-        return np.stack([which, np.full(len(which), np.inf), np.full(len(which), np.inf)], -1)
-    points = course.points
-    last, far = points[course.last :], TIP_ASIDE_CELLS + BEYOND_CELLS
-    inside = (tips.at > last.min(0) - far) & (tips.at < last.max(0) + far)
-    near = np.flatnonzero(inside.all(1) & (chord > SHORTEST_CELLS))
+def _spread(values: Floats, where: NDArray[np.bool_]) -> Floats:
+    """(R,) the values, in order, where they belong, and 0 elsewhere."""
+    column = np.zeros(len(where))
+    column[where] = values
+    return column
+
+
+def _straight_to(
+    at: Floats, angle: float, reach: float, tips: Peaks, tree: cKDTree
+) -> list[tuple[int, float, float]]:
+    """Tips that a root may have by no piece: number, and far aside of and beyond any course."""
+    near = np.array(
+        tree.query_ball_point(at, FARTHEST_REACH * reach + FARTHEST_CELLS, return_sorted=True), int
+    )
+    step = tips.at[near] - at
+    seen_at = np.arctan2(step[:, 1], step[:, 0])
+    fits = (
+        (np.hypot(*step.T) > SHORTEST_CELLS)
+        & (np.abs(wrap(tips.angle[near] - angle)) < STRAIGHT_TURN_RAD)
+        & (np.abs(wrap(seen_at - angle)) < STRAIGHT_OFF_RAD)
+    )
+    return [(int(tip), np.inf, np.inf) for tip in near[fits]]
+
+
+def _along(course: Course, tips: Peaks, tree: cKDTree) -> list[tuple[int, float, float]]:
+    """Tips that may end a course on its last piece or beyond: number, cells aside of it and beyond it."""
+    points, last = course.points, course.points[course.last :]
+    middle = 0.5 * (last.min(0) + last.max(0))
+    far = float(np.hypot(*(last - middle).T).max()) + TIP_ASIDE_CELLS + BEYOND_CELLS
+    near = np.array(tree.query_ball_point(middle, far, return_sorted=True), int)
+    near = near[np.hypot(*(tips.at[near] - points[0]).T) > SHORTEST_CELLS]
     if not len(near):
-        return np.empty((0, 3))
+        return []
     aside, beyond, turn, nearest = _off_course(tips.take(near), points)
     fits = (aside < TIP_ASIDE_CELLS) & (turn < TURN_RAD) & (beyond < BEYOND_CELLS) & (nearest >= course.last)
-    return np.stack([near[fits], aside[fits], beyond[fits]], -1)
+    return list(zip(near[fits].tolist(), aside[fits].tolist(), beyond[fits].tolist(), strict=True))
 
 
 def _off_course(tips: Peaks, points: Floats) -> tuple[Floats, Floats, Floats, NDArray[np.intp]]:
@@ -185,8 +220,8 @@ def _of_tips(
     off_course: Floats,
     ends: Ends,
     shafts: ShaftMap,
-) -> Floats:
-    """(L, 10) features of readings with a tip, from "tip" on, each of the size of one and bounded."""
+) -> dict[str, Floats]:
+    """(L,) features of readings with a tip, by name, each of the size of one and bounded."""
     step = tips.at[tip] - roots.at[root]
     chord, seen_at = np.hypot(*step.T), np.arctan2(step[:, 1], step[:, 0])
     leaving, arriving = wrap(seen_at - roots.angle[root]), wrap(tips.angle[tip] - seen_at)
@@ -194,16 +229,15 @@ def _of_tips(
     evidence = shafts.sample(on_way[..., 0], on_way[..., 1], np.broadcast_to(seen_at, on_way.shape[:2]))
     one, other = ends.numbers(ROOT)[root], ends.numbers(TIP)[tip]
     colour = np.sqrt(((ends.colour[one] - ends.colour[other]) ** 2).sum(1))
-    columns = (
-        np.ones(len(tip)),
-        np.minimum(off_course[:, 0] / 2.0, 3.0),
-        np.minimum(off_course[:, 1] / 10.0, 2.0),
-        np.minimum(np.abs(np.log(np.maximum(chord, 1.0) / roots.reach[root])) / 0.25, 5.0),
-        np.minimum(np.abs(leaving + arriving) / 0.2, 5.0),
-        np.minimum(np.abs(leaving - arriving) / 0.2, 5.0),
-        np.abs(np.log(ends.width_px[one] / ends.width_px[other])),
-        np.minimum(colour / 10.0, 3.0),
-        evidence.min(0) if len(tip) else np.zeros(0),
-        sureness(tips)[tip],
-    )
-    return np.stack(columns, -1)
+    return {
+        "tip": np.ones(len(tip)),
+        "aside": np.minimum(off_course[:, 0] / 2.0, 3.0),
+        "beyond": np.minimum(off_course[:, 1] / 10.0, 2.0),
+        "off": np.minimum(np.abs(np.log(np.maximum(chord, 1.0) / roots.reach[root])) / 0.25, 5.0),
+        "bend": np.minimum(np.abs(leaving + arriving) / 0.2, 5.0),
+        "sway": np.minimum(np.abs(leaving - arriving) / 0.2, 5.0),
+        "width": np.abs(np.log(ends.width_px[one] / ends.width_px[other])),
+        "colour": np.minimum(colour / 10.0, 3.0),
+        "weakest": evidence.min(0),
+        "sureness": ends.sureness[other],
+    }

@@ -36,22 +36,25 @@ TRACING = {
     "enter_short": -0.8036,
     "enter_sureness": 0.6557,
     "enter_bias": 1.6671,
-    "reading_joins": 0.2346,
-    "reading_tip": 3.5133,
-    "reading_aside": -0.2317,
-    "reading_beyond": -0.8281,
-    "reading_off": -0.2833,
-    "reading_bend": -0.678,
-    "reading_sway": -1.2019,
-    "reading_width": -0.307,
-    "reading_colour": -0.4155,
-    "reading_weakest": 0.239,
-    "reading_sureness": 0.2394,
-    "reading_short": -0.2232,
-    "reading_out": 1.0718,
+    "reading_joins": 0.2427,
+    "reading_tip": 3.5088,
+    "reading_aside": -0.231,
+    "reading_beyond": -0.8215,
+    "reading_off": -0.2835,
+    "reading_bend": -0.6755,
+    "reading_sway": -1.1977,
+    "reading_width": -0.3036,
+    "reading_colour": -0.4084,
+    "reading_weakest": 0.2412,
+    "reading_sureness": 0.238,
+    "reading_short": -0.2052,
+    "reading_out": 1.0211,
+    "decide_piece": 0.3,
+    "decide_share": 1.0,
 }
 """Models of tracing (`segment.join`, `segment.readings`) for weights that store none, as fitted with
-follicle-v8."""
+follicle-v8; what `segment.decide` weighs them by was chosen on photos trained on and phantoms, and stands for
+all weights."""
 
 DEFAULT_THRESHOLDS = {
     "root": 0.06,

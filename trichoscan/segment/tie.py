@@ -92,7 +92,7 @@ def tie(segmentation: Segmentation, usable_mask: NDArray[np.bool_]) -> Tied:
     courses = [courses_from(int(k), ends, pieces, onward) for k in ends.numbers(ROOT)]
     readings = find_readings(roots, courses, tips, ends, shafts, usable_mask, px_per_cell)
     scores = readings.scores(limits)
-    chosen = decide(readings, scores, sureness(roots))
+    chosen = decide(readings, scores, sureness(roots), limits)
     out = _maybe_out(ends, joins, odds, usable_mask, px_per_cell)
     entered = [readings.courses[readings.course[r]].entered[:1] for r in chosen]
     maybe_out = np.array([bool(out[list(first)].any()) for first in entered], bool)
@@ -120,7 +120,10 @@ def _maybe_out(
     usable_mask: NDArray[np.bool_],
     px_per_cell: float,
 ) -> NDArray[np.bool_]:
-    """(N,) whether a shaft that enters a piece at each end may lead out, by joins that may be, too."""
+    """(N,) whether a shaft that enters a piece at each end may lead out, by joins that may be, too.
+
+    Whatever their rivals: it is enough that no tip need be seen.
+    """
     of_pieces = ends.kind == PIECE
     leads = ~usable(ends.at + BORDER_CELLS * unit(ends.away), usable_mask, px_per_cell) & of_pieces
     one, other = joins.ends[(odds > LEAST_MAYBE) & ~joins.of_peak].T

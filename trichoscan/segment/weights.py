@@ -66,8 +66,10 @@ class Weights:
 
 
 def completed(stored: Mapping[str, float]) -> dict[str, float]:
-    """Operating points with the missing ones put in; a model of tips by other features is left out whole."""
+    """Operating points with the missing ones put in; models of other features are left out whole."""
     known = stored.keys() & DEFAULT_THRESHOLDS.keys()
+    if "reading_tip" not in stored:
+        known -= TRACING.keys()
     if "tip_own" not in stored:
         known -= {"tip_peak", "tip_look", "tip_bias"}
     return DEFAULT_THRESHOLDS | {name: stored[name] for name in known}
