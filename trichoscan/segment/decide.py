@@ -62,14 +62,14 @@ def decide(
     considered = np.flatnonzero(close)
     root = readings.root[considered]
     first = np.searchsorted(root, np.arange(len(chosen) + 1))
-    use, thing, tips = _uses(readings, considered)
-    wanted = np.isin(considered, chosen)[use]
-    for group in linked_groups(root[use], len(chosen) + thing):
-        if (np.bincount(thing[group][wanted[group]]) > 1).any():
-            some = np.concatenate([np.arange(first[k], first[k + 1]) for k in np.unique(root[use[group]])])
-            column = np.searchsorted(some, use[group])
+    by, claimed, tips = _claims(readings, considered)
+    wanted = np.isin(considered, chosen)[by]
+    for group in linked_groups(root[by], len(chosen) + claimed):
+        if (np.bincount(claimed[group][wanted[group]]) > 1).any():
+            some = np.concatenate([np.arange(first[k], first[k + 1]) for k in np.unique(root[by[group]])])
+            column = np.searchsorted(some, by[group])
             best = _best_together(
-                worth[considered[some]], root[some], column, thing[group], tips, thresholds["decide_share"]
+                worth[considered[some]], root[some], column, claimed[group], tips, thresholds["decide_share"]
             )
             roots = np.unique(root[some])
             chosen[roots] = without_tip[roots] if best is None else considered[some[best]]
@@ -82,18 +82,18 @@ def _best_of_each(worth: Floats, root: NDArray[np.int64], count: int) -> NDArray
     return np.array([a + int(worth[a:b].argmax()) for a, b in pairwise(first)], np.int64)
 
 
-def _uses(readings: Readings, some: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
-    """Which of some readings use which things, a row for each use, and how many of the things are tips.
+def _claims(readings: Readings, some: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
+    """Which of some readings claims which tip or piece, a row for each claim, and how many tips there are.
 
-    Tips stand before pieces.
+    Tips are numbered before pieces.
     """
     tips = int(readings.tip.max(initial=NO_TIP)) + 1
     entered = [readings.courses[number].entered for number in readings.course[some]]
     ended = np.flatnonzero(readings.tip[some] != NO_TIP)
-    use = np.repeat(np.arange(len(some)), [len(ends) for ends in entered])
+    by = np.repeat(np.arange(len(some)), [len(ends) for ends in entered])
     piece = np.array([end // 2 for ends in entered for end in ends], np.int64)
     return (
-        np.concatenate([ended, use]),
+        np.concatenate([ended, by]),
         np.concatenate([readings.tip[some[ended]], tips + piece]),
         tips,
     )
@@ -102,8 +102,8 @@ def _uses(readings: Readings, some: NDArray[np.int64]) -> tuple[NDArray[np.int64
 def _best_together(
     worth: Floats,
     root: NDArray[np.int64],
-    use: NDArray[np.int64],
-    thing: NDArray[np.int64],
+    by: NDArray[np.int64],
+    claimed: NDArray[np.int64],
     tips: int,
     per_share: float,
 ) -> NDArray[np.intp] | None:
@@ -113,14 +113,14 @@ def _best_together(
     on each piece.
     """
     roots, of_root = np.unique(root, return_inverse=True)
-    things, used = np.unique(thing, return_inverse=True)
-    pieces, n = np.flatnonzero(things >= tips), len(worth)
+    every, row = np.unique(claimed, return_inverse=True)
+    pieces, n = np.flatnonzero(every >= tips), len(worth)
     columns = n + len(pieces)
     one_each = coo_array((np.ones(n), (of_root, np.arange(n))), shape=(len(roots), columns))
-    rows = np.concatenate([used, pieces])
+    rows = np.concatenate([row, pieces])
     at_most = coo_array(
-        (np.repeat([1.0, -1.0], [len(used), len(pieces)]), (rows, np.append(use, np.arange(n, columns)))),
-        shape=(len(things), columns),
+        (np.repeat([1.0, -1.0], [len(row), len(pieces)]), (rows, np.append(by, np.arange(n, columns)))),
+        shape=(len(every), columns),
     )
     answer = milp(
         np.append(-worth, np.full(len(pieces), per_share)),
