@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,9 +35,7 @@ def fit_logistic(
         value = (np.logaddexp(0, z) - right * z).sum() + 0.5 * (w[:-1] ** 2).sum()
         return float(value), x.T @ (p - right) + np.append(w[:-1], 0.0)
 
-    bounds = [(None, 0.0) if sign < 0 else (0.0, None) for sign in signs.values()]
-    best = minimize(loss, np.zeros(x.shape[1]), jac=True, method="L-BFGS-B", bounds=[*bounds, (None, None)]).x
-    return {name: round(float(w), 4) for name, w in zip((*signs, "bias"), best, strict=True)}
+    return _of_least(loss, {**signs, "bias": 0})
 
 
 def fit_choice(
@@ -69,6 +67,13 @@ def fit_choice(
         gradient = x.T @ (np.exp(z - whole[group]) - np.exp(z_right - part[group]))
         return float((whole - part).sum() + 0.5 * w @ w), gradient + w
 
+    return _of_least(loss, signs)
+
+
+def _of_least(
+    loss: Callable[[NDArray[np.float64]], tuple[float, NDArray[np.float64]]], signs: Mapping[str, int]
+) -> dict[str, float]:
+    """The weights, by name, at which a loss, given with its gradient, is least; 0 stands for either sign."""
     bounds = [(0.0 if sign > 0 else None, 0.0 if sign < 0 else None) for sign in signs.values()]
-    best = minimize(loss, np.zeros(x.shape[1]), jac=True, method="L-BFGS-B", bounds=bounds).x
+    best = minimize(loss, np.zeros(len(signs)), jac=True, method="L-BFGS-B", bounds=bounds).x
     return {name: round(float(w), 4) for name, w in zip(signs, best, strict=True)}

@@ -98,10 +98,8 @@ def joins_of(tied: Tied, photo: AnnotatedPhoto) -> tuple[Examples, Examples]:
     told = ~nobody[tied.joins.ends].any(1) & ((one != other) | right)
     of_peak, of_pieces = told & tied.joins.of_peak, told & ~tied.joins.of_peak
     features = tied.joins.features
-    return (features[of_pieces][:, : len(JOIN_FEATURES)], right[of_pieces]), (
-        features[of_peak],
-        right[of_peak],
-    )
+    pieces = features[of_pieces, : len(JOIN_FEATURES)], right[of_pieces]
+    return pieces, (features[of_peak], right[of_peak])
 
 
 def readings_of(tied: Tied, photo: AnnotatedPhoto) -> tuple[Floats, NDArray[np.int64], NDArray[np.bool_]]:

@@ -72,6 +72,15 @@ class Ends:
         """Numbers of all of one kind."""
         return np.flatnonzero(self.kind == kind)
 
+    def unlike(self, one: NDArray[np.intp], other: NDArray[np.intp]) -> tuple[Floats, Floats]:
+        """(L,) difference of the logarithms of the widths of two ends each, and of colours, in 10 CIELAB.
+
+        The second is 3 at most.
+        """
+        colour = np.sqrt(((self.colour[one] - self.colour[other]) ** 2).sum(1))
+        width = np.abs(np.log(self.width_px[one] / self.width_px[other]))
+        return width, np.minimum(colour / 10.0, 3.0)
+
 
 def open_ends(pixels: NDArray[np.uint8], pieces: Sequence[Floats], roots: Peaks, tips: Peaks) -> Ends:
     """Look at all open ends of a photo.

@@ -98,15 +98,15 @@ def _features(
     the sureness of the root or tip.
     """
     one, other = pairs.T
-    colour = np.sqrt(((ends.colour[one] - ends.colour[other]) ** 2).sum(1))
+    width, colour = ends.unlike(one, other)
     columns = (
         reckoned / 10.0,
         np.minimum(aside / 1.5, 5.0),
         np.minimum(5.0 * aside / np.maximum(gap, 4.0), 5.0),
         np.minimum(turn / 0.2, 5.0),
         np.minimum(np.abs(ends.bend[one] + ends.bend[other]) / 0.03, 3.0),
-        np.abs(np.log(ends.width_px[one] / ends.width_px[other])),
-        np.minimum(colour / 10.0, 3.0),
+        width,
+        colour,
         np.minimum(np.minimum(ends.length[one], ends.length[other]), 20.0) / 20.0,
         ends.sureness[one] + ends.sureness[other],
     )

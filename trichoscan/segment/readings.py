@@ -98,7 +98,7 @@ class Readings:
         for_it, against = (
             np.logaddexp.reduceat(np.where(some, scores, -np.inf), first) for some in (same, ~same)
         )
-        return np.where(given != NO_TIP, for_it - np.where(given != NO_TIP, against, 0.0), np.nan)
+        return np.where(given != NO_TIP, for_it - against, np.nan)
 
 
 def find_readings(
@@ -132,19 +132,13 @@ def find_readings(
     """
     every = [course for some in courses for course in some]
     of_root = np.repeat(np.arange(len(courses)), [len(some) for some in courses])
-    tree = cKDTree(tips.at) if len(tips) else None
+    tree = cKDTree(tips.at)
     found = []
     for number, course in enumerate(every):
         root = of_root[number]
         found.append([(root, number, NO_TIP, 0.0, 0.0)])
-        if tree is not None:
-            at, angle, reach = roots.at[root], float(roots.angle[root]), float(roots.reach[root])
-            near = (
-                _straight_to(at, angle, reach, tips, tree)
-                if not course.entered
-                else _along(course, tips, tree)
-            )
-            found.append([(root, number, *one) for one in near])
+        near = _along(course, tips, tree) if course.entered else _straight_to(roots, root, tips, tree)
+        found.append([(root, number, *one) for one in near])
     table = np.array([row for rows in found for row in rows]).reshape(-1, 5)
     root, course_of, tip = table[:, :3].T.astype(np.int64)
     columns = dict.fromkeys(READING_SIGNS, np.zeros(len(table)))
@@ -169,13 +163,11 @@ def _spread(values: Floats, where: NDArray[np.bool_]) -> Floats:
     return column
 
 
-def _straight_to(
-    at: Floats, angle: float, reach: float, tips: Peaks, tree: cKDTree
-) -> list[tuple[int, float, float]]:
+def _straight_to(roots: Peaks, root: int, tips: Peaks, tree: cKDTree) -> list[tuple[int, float, float]]:
     """Tips that a root may have by no piece: number, and far aside of and beyond any course."""
-    near = np.array(
-        tree.query_ball_point(at, FARTHEST_REACH * reach + FARTHEST_CELLS, return_sorted=True), int
-    )
+    at, angle = roots.at[root], roots.angle[root]
+    far = FARTHEST_REACH * roots.reach[root] + FARTHEST_CELLS
+    near = np.array(tree.query_ball_point(at, far, return_sorted=True), int)
     step = tips.at[near] - at
     seen_at = np.arctan2(step[:, 1], step[:, 0])
     fits = (
@@ -228,7 +220,7 @@ def _of_tips(
     on_way = roots.at[root] + np.linspace(0.05, 0.95, WEAKEST_SAMPLES)[:, None, None] * step
     evidence = shafts.sample(on_way[..., 0], on_way[..., 1], np.broadcast_to(seen_at, on_way.shape[:2]))
     one, other = ends.numbers(ROOT)[root], ends.numbers(TIP)[tip]
-    colour = np.sqrt(((ends.colour[one] - ends.colour[other]) ** 2).sum(1))
+    width, colour = ends.unlike(one, other)
     return {
         "tip": np.ones(len(tip)),
         "aside": np.minimum(off_course[:, 0] / 2.0, 3.0),
@@ -236,8 +228,8 @@ def _of_tips(
         "off": np.minimum(np.abs(np.log(np.maximum(chord, 1.0) / roots.reach[root])) / 0.25, 5.0),
         "bend": np.minimum(np.abs(leaving + arriving) / 0.2, 5.0),
         "sway": np.minimum(np.abs(leaving - arriving) / 0.2, 5.0),
-        "width": np.abs(np.log(ends.width_px[one] / ends.width_px[other])),
-        "colour": np.minimum(colour / 10.0, 3.0),
+        "width": width,
+        "colour": colour,
         "weakest": evidence.min(0),
         "sureness": ends.sureness[other],
     }

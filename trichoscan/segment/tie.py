@@ -70,7 +70,7 @@ class Tied:
         return self.readings.courses[self.readings.course[self.chosen[root]]]
 
     def likeliest_from(self, peak: int) -> Course:
-        """The likeliest course from a root or a tip, by the number of its end, whatever else is decided."""
+        """The course of most log odds from a root or a tip, by the number of its end, whatever is decided."""
         return max(courses_from(peak, self.ends, self.pieces, self.onward), key=lambda course: course.odds)
 
 
@@ -94,8 +94,8 @@ def tie(segmentation: Segmentation, usable_mask: NDArray[np.bool_]) -> Tied:
     scores = readings.scores(limits)
     chosen = decide(readings, scores, sureness(roots), limits)
     out = _maybe_out(ends, joins, odds, usable_mask, px_per_cell)
-    entered = [readings.courses[readings.course[r]].entered[:1] for r in chosen]
-    maybe_out = np.array([bool(out[list(first)].any()) for first in entered], bool)
+    entered = [readings.courses[number].entered for number in readings.course[chosen]]
+    maybe_out = np.array([bool(ends_of) and bool(out[ends_of[0]]) for ends_of in entered], bool)
     return Tied(
         roots,
         tips,
