@@ -7,10 +7,13 @@ import cv2
 import numpy as np
 import pytest
 
-from trichoscan.learn.augment import augment_pixels
+from trichoscan.learn.augment import MOST_LIFT, _tint, augment_pixels
 from trichoscan.learn.dataset import (
+    FINER_SHARE,
+    FINER_ZOOM,
     ZOOM,
     AnnotatedPhoto,
+    _random_zoom,
     phantom_photo,
     random_crop,
     read_annotated,
@@ -81,6 +84,26 @@ def test_light_changes_but_no_pixel_moves() -> None:
         grey = augment_pixels(pixels, np.random.default_rng(seed)).astype(float).mean(-1)
         assert grey[42:54, 42:54].mean() > grey[30:38, 30:38].mean()
         assert grey[42:54, 42:54].mean() > grey[58:66, 58:66].mean()
+
+
+def test_lifted_dark_tones_take_a_hairs_colour_and_leave_light_skin() -> None:
+    """Black hair beside skin: red rises most, blue least, and the hair by far more than the skin."""
+    tints = np.array([_tint(np.random.default_rng(seed)) for seed in range(50)])
+    assert (np.diff(tints, axis=1) <= 0).all()
+    assert tints.min() > 0
+    assert tints.max() <= MOST_LIFT
+    hair, skin = np.array([0.05] * 3), np.array([0.7, 0.6, 0.55])
+    lifted = [tone + (1 - tone) * tints for tone in (hair, skin)]
+    assert (lifted[0] - hair > lifted[1] - skin).all()
+
+
+def test_some_photos_are_shown_close_up_and_none_beyond_the_limits() -> None:
+    rng = np.random.default_rng(0)
+    logs = np.log([_random_zoom(rng) for _ in range(4000)])
+    assert logs.min() >= -ZOOM
+    assert logs.max() <= FINER_ZOOM
+    beyond = FINER_SHARE * (1 - ZOOM / FINER_ZOOM)
+    assert np.mean(logs > ZOOM) == pytest.approx(beyond, abs=0.02)
 
 
 def test_the_split_is_by_name_and_does_not_depend_on_what_else_is_there() -> None:
@@ -168,6 +191,9 @@ class Chosen:
 
     def integers(self, below: int) -> int:
         return self._numbers.pop(0)
+
+    def random(self) -> float:
+        return 1.0
 
     def uniform(self, low: float, high: float) -> float:
         return high

@@ -14,7 +14,7 @@ from trichoscan.phantom.crop import draw_crop, draw_diameters
 from trichoscan.phantom.lay import hair_colour, lay_hairs
 from trichoscan.phantom.layout import growth_angles, place_units
 from trichoscan.phantom.patch import draw_patch
-from trichoscan.phantom.person import draw_person, terminal_um
+from trichoscan.phantom.person import TUFT_HAIRS, draw_person, terminal_um
 from trichoscan.phantom.render import Shaft, cover
 from trichoscan.phantom.scalp import grow_scalp
 from trichoscan.phantom.shafts import CURL_RADIUS_UM, Curl, draw_curl, grow_paths, tangents
@@ -88,6 +88,32 @@ def test_units_of_a_normal_scalp_have_the_hairs_asked_for(ancestry):
     for size, share in enumerate(ANCESTRY[ancestry].per_unit_share, start=1):
         error = np.sqrt(share * (1 - share) / len(units))
         assert np.mean(units == size) == pytest.approx(share, abs=3.5 * error)
+
+
+def test_tufts_bear_many_hairs_out_of_round_openings() -> None:
+    rng = np.random.default_rng(3)
+    style = replace(
+        draw_style("tufted", rng), tuft_share=0.4, units_per_cm2=60.0, parted=0.0, stray_share=0.0
+    )
+    person, _ = draw_person(style, None, "normal", rng)
+    person = replace(person, units_per_cm2=60.0, tuft_share=0.4)
+    hairs = hairs_in(grow_scalp(style, person, HALF_UM, rng))
+    assert len(hairs) / AREA_CM2 == pytest.approx(person.hairs_per_cm2, rel=0.1)
+    unit = np.array([hair.unit_id for hair in hairs])
+    of_unit = np.unique(unit, return_counts=True)[1]
+    assert of_unit.max() <= TUFT_HAIRS[1]
+    assert np.mean(of_unit >= TUFT_HAIRS[0]) == pytest.approx(0.4, abs=0.06)
+    roots = np.array([hair.path_um[0] for hair in hairs])
+    large = np.unique(unit)[of_unit >= 12]
+    spread = np.array([np.linalg.eigvalsh(np.cov(roots[unit == one].T)) ** 0.5 for one in large])
+    # A row of 12 hairs 70 um wide would have an SD of 240 um along it and next to none across.
+    assert np.median(spread[:, 1]) < 240
+    assert np.median(spread[:, 0]) > 50
+
+
+@pytest.mark.parametrize("style", ["clipped", "long", "thin", "light", "dark_skin", "wide", "plain"])
+def test_only_tufted_scalps_have_tufts(style: str) -> None:
+    assert draw_style(style, np.random.default_rng(0)).tuft_share == 0.0
 
 
 @pytest.mark.parametrize(("ancestry", "condition"), PRESETS)

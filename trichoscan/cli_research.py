@@ -120,7 +120,7 @@ def phantom(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="The same seed draws the same photos.")] = 1,
     style: Annotated[
-        Literal["clipped", "long", "thin", "light", "dark_skin", "wide", "bare", "plain"] | None,
+        Literal["clipped", "long", "thin", "light", "dark_skin", "wide", "bare", "plain", "tufted"] | None,
         typer.Option(help="Draw this kind of photo only."),
     ] = None,
     condition: Annotated[

@@ -6,6 +6,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+LIFT_SHARE, MOST_LIFT = 0.2, 0.4
+"""So many pictures have their dark tones lifted, by up to so much of full light: dark hair becomes brown,
+red, fair or grey, while skin hardly changes."""
+
 
 def augment_pixels(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
     """Change light, colour, sharpness, noise and compression at random.
@@ -20,6 +24,8 @@ def augment_pixels(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArr
     (H, W, 3) uint8
     """
     image = _recolour(pixels.astype(np.float32) / 255.0, rng)
+    if rng.random() < LIFT_SHARE:
+        image = image + (1 - image) * _tint(rng)
     if rng.random() < 0.5:
         image = image * _uneven_light(image.shape[:2], rng)[..., None]
     if rng.random() < 0.35:
@@ -45,6 +51,13 @@ def _recolour(image: NDArray[np.float32], rng: np.random.Generator) -> NDArray[n
     image = grey + saturation * (image - grey)
     mean = image.mean()
     return np.asarray(mean + np.exp(rng.normal(0, 0.15)) * (image - mean), np.float32)
+
+
+def _tint(rng: np.random.Generator) -> NDArray[np.float32]:
+    """(3,) light of a hair's colour: most red, least blue."""
+    green = rng.uniform(0.4, 1.0)
+    shares = np.array([1.0, green, green * rng.uniform(0.3, 1.0)])
+    return np.asarray(rng.uniform(0.05, MOST_LIFT) * shares, np.float32)
 
 
 def _uneven_light(shape: tuple[int, int], rng: np.random.Generator) -> NDArray[np.float32]:

@@ -34,16 +34,18 @@ CUT_MARGIN_CELLS = 3.0
 """An end this close outside the crop still shows."""
 HARD_SHARE = 0.5
 """So many crops lie about a hair that is hard to tell, the others anywhere."""
-ZOOM = 0.3
-"""Photos are shown as up to so much finer or coarser than they are; natural logarithm."""
+ZOOM, FINER_SHARE, FINER_ZOOM = 0.3, 0.2, 0.7
+"""Photos are shown as up to so much finer or coarser than they are, and so many of them as up to so much
+finer; natural logarithms. Close up a shaft of clipped hair is wide, and leaves the crop as long hair does."""
 BUNDLE_UM, THIN_HARDNESS = 250.0, 4.0
 """A hair is as hard as roots lie so near to its own (itself included); a thin one at least as said."""
 STYLE_SHARE = {
-    "clipped": 0.20,
-    "long": 0.26,
-    "thin": 0.18,
-    "light": 0.14,
-    "dark_skin": 0.16,
+    "clipped": 0.16,
+    "long": 0.20,
+    "thin": 0.15,
+    "light": 0.12,
+    "dark_skin": 0.13,
+    "tufted": 0.18,
     "wide": 0.04,
     "bare": 0.02,
 }
@@ -206,11 +208,11 @@ def turned_about(photo: AnnotatedPhoto, rng: np.random.Generator) -> AnnotatedPh
     ----------
     photo : AnnotatedPhoto
         Its mask of where hairs are known is turned with it, and so are seams, which cut it in halves. Its px
-        stay: they are called finer or coarser, by up to `ZOOM`.
+        stay: they are called finer or coarser, as crops are.
     rng : numpy.random.Generator
     """
     quarters, mirrored = int(rng.integers(4)), bool(rng.integers(2))
-    zoom = np.exp(rng.uniform(-ZOOM, ZOOM))
+    zoom = _random_zoom(rng)
 
     def turned(picture: NDArray[Any]) -> NDArray[Any]:
         picture = np.rot90(picture, quarters)
@@ -242,7 +244,7 @@ def random_crop(photo: AnnotatedPhoto, size_px: int, rng: np.random.Generator) -
         Side of the crop at the working scale.
     rng : numpy.random.Generator
     """
-    zoom = photo.um_per_px / WORKING_UM_PER_PX * np.exp(rng.uniform(-ZOOM, ZOOM))
+    zoom = photo.um_per_px / WORKING_UM_PER_PX * _random_zoom(rng)
     affine = _random_affine(_random_centre(photo, size_px / zoom, rng), zoom, size_px, rng)
     shrink = min(1.0, 1.3 * zoom)
     source, to_source = photo.pixels, affine
@@ -265,6 +267,12 @@ def random_crop(photo: AnnotatedPhoto, size_px: int, rng: np.random.Generator) -
         weights[name] = np.where(labels[name] > 0.05, 1.0, weights[name]).astype(np.float32)
     weights["shaft"] = np.where(labels["shaft"] == 1.0, 1.0, weights["shaft"]).astype(np.float32)
     return Crop(augment_pixels(pixels, rng), labels, weights)
+
+
+def _random_zoom(rng: np.random.Generator) -> float:
+    """How many times finer a photo is shown than it is."""
+    log = rng.uniform(0, FINER_ZOOM) if rng.random() < FINER_SHARE else rng.uniform(-ZOOM, ZOOM)
+    return float(np.exp(log))
 
 
 def _random_centre(photo: AnnotatedPhoto, side_px: float, rng: np.random.Generator) -> NDArray[np.float64]:

@@ -59,6 +59,7 @@ def pair_hairs(
     true_px: NDArray[np.float64],
     um_per_px: float,
     within_um: float = ROOT_WITHIN_UM,
+    within_deg: float = ANGLE_WITHIN_DEG,
 ) -> Pairs:
     """Pair hairs one to one.
 
@@ -67,14 +68,14 @@ def pair_hairs(
     found_px, true_px : (K, 2, 2) float64
         Root of each hair, and the end of the stretch that tells its direction.
     um_per_px : float
-    within_um : float
-        How far the root of a match may lie away.
+    within_um, within_deg : float
+        How far the root of a match may lie away, and how much its direction may differ.
 
     Returns
     -------
     Pairs
     """
-    distance_um, angle_deg, fits = _differences(found_px, true_px, um_per_px, within_um)
+    distance_um, angle_deg, fits = _differences(found_px, true_px, um_per_px, within_um, within_deg)
     rows, columns = linear_sum_assignment(np.where(fits, distance_um + UM_PER_DEG * angle_deg, NEVER))
     good = fits[rows, columns]
     rows, columns = rows[good], columns[good]
@@ -108,7 +109,11 @@ def adding_hairs(
 
 
 def _differences(
-    found_px: NDArray[np.float64], true_px: NDArray[np.float64], um_per_px: float, within_um: float
+    found_px: NDArray[np.float64],
+    true_px: NDArray[np.float64],
+    um_per_px: float,
+    within_um: float,
+    within_deg: float = ANGLE_WITHIN_DEG,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
     """(K, L) distance of roots, um, angle between directions, deg, and whether both are small enough."""
     apart = found_px[:, None, 0] - true_px[None, :, 0]
@@ -116,7 +121,7 @@ def _differences(
     ways = [side[:, 1] - side[:, 0] for side in (found_px, true_px)]
     units = [way / np.maximum(np.hypot(*way.T), 1e-9)[:, None] for way in ways]
     angle_deg = np.degrees(np.arccos(np.clip(units[0] @ units[1].T, -1, 1)))
-    return distance_um, angle_deg, (distance_um <= within_um) & (angle_deg <= ANGLE_WITHIN_DEG)
+    return distance_um, angle_deg, (distance_um <= within_um) & (angle_deg <= within_deg)
 
 
 def near_edge(root_px: NDArray[np.float64], size_px: tuple[int, int], margin_px: float) -> NDArray[np.bool_]:

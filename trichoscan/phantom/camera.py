@@ -61,6 +61,9 @@ LAMP_SLOPE, GLINT_SPREAD = (0.28, 0.5), (0.03, 0.085)
 """Slopes (tangents); diodes stand 30-50 degrees off the axis."""
 CURVATURE, TILT_SD = (0.1, 0.5), 0.24
 """Slopes of the skin in the opening."""
+IMMERSED_SHARE, IMMERSED_BLUR = 0.6, (1.0, 1.8)
+"""How many close-ups show no gloss of the skin, which oil or a polarizer takes away, and how much softer they
+are than other photos; our choice."""
 
 # Lens and what lies before it; our choice beside the same photos.
 APERTURE_SHARE, APERTURE, APERTURE_EDGE = 0.04, (0.75, 1.1), (0.02, 0.1, 0.3)
@@ -271,6 +274,8 @@ def draw_camera(
         **_draw_lens(wide, rng),
         **_draw_sensor(wide, rng),
     )
+    if style == "tufted":
+        return _immersed(camera, rng)
     return _plain(camera) if style == "plain" else camera
 
 
@@ -344,6 +349,12 @@ def _slope_of_light(rng: np.random.Generator) -> Floats:
     x, y = np.meshgrid(np.linspace(-1.3, 1.3, 4), np.linspace(-1.3, 1.3, 4))
     slope = x * np.cos(turn) + y * np.sin(turn)
     return np.asarray((slope * rng.uniform(0.4, 1.5) + rng.normal(0, 0.5, (4, 4)))[..., None])
+
+
+def _immersed(camera: Camera, rng: np.random.Generator) -> Camera:
+    """A dermoscope's camera: rarely glare, a softer picture."""
+    glare = camera.glare * float(rng.random() >= IMMERSED_SHARE)
+    return replace(camera, glare=glare, blur_px=camera.blur_px * float(rng.uniform(*IMMERSED_BLUR)))
 
 
 def _plain(camera: Camera) -> Camera:

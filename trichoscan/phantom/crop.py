@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from trichoscan.phantom.biology import THIN_BELOW_UM
 from trichoscan.phantom.patch import Patch, draw_fates
-from trichoscan.phantom.person import Person
+from trichoscan.phantom.person import TUFT_HAIRS, Person
 from trichoscan.phantom.style import Style
 
 Floats = NDArray[np.float64]
@@ -68,6 +68,9 @@ def draw_crop(person: Person, units_um: Floats, patch: Patch | None, rng: np.ran
     second. Widths over all hairs follow the person's distribution.
     """
     made = rng.choice(np.arange(1, 6), len(units_um), p=person.per_unit_share)
+    if person.tuft_share:
+        tuft = rng.random(len(units_um)) < person.tuft_share
+        made = np.where(tuft, rng.integers(*TUFT_HAIRS, len(made), endpoint=True), made)
     unit = np.repeat(np.arange(len(units_um)), made)
     rank = np.arange(len(unit)) - np.repeat(np.cumsum(made) - made, made)
     rule = person.rule

@@ -32,6 +32,9 @@ WHORL_EYE_UM = 900.0
 STUBBLE_UM = 2500.0
 """Hair cut shorter than this stands as the clipper left it, and hairs of a unit stick together."""
 
+MOST_IN_A_ROW, TUFT_DEPTH_UM = 5, 80.0
+"""Units of more hairs are tufts: n of them as long as a row of sqrt(5 n), and so deep (SD); our choice."""
+
 
 def place_units(units_per_cm2: float, half_um: Floats, rng: np.random.Generator) -> Floats:
     """Place follicular units at random, but not too near to each other; here and there denser.
@@ -166,10 +169,14 @@ def stand_in_units(
     tight = rng.random(u) < style.tight_share
     count = np.maximum(np.bincount(unit, minlength=u), 1)
     mean_width = np.bincount(unit, width_um, minlength=u) / count
+    # A tuft is round, not a row: its hairs come out of one opening, over and under each other.
+    crowd = np.sqrt(MOST_IN_A_ROW / np.maximum(count, MOST_IN_A_ROW))
+    side = side * crowd[unit]
     gap = np.where(tight, mean_width * rng.uniform(0.35, 1.1, u), rng.uniform(80, 170, u))[unit]
     across = np.column_stack([-np.sin(lean_rad), np.cos(lean_rad)])[unit]
     along = np.column_stack([np.cos(lean_rad), np.sin(lean_rad)])[unit]
-    stagger = np.where(tight, rng.uniform(8, 60, u), 60.0)[unit]
+    stagger = np.where(tight, rng.uniform(8, 60, u), 60.0)
+    stagger = np.where(count > MOST_IN_A_ROW, TUFT_DEPTH_UM, stagger)[unit]
     place = side * gap * rng.uniform(0.7, 1.2, k)
     roots = units_um[unit] + across * place[:, None] + along * (rng.normal(0, 1, k) * stagger)[:, None]
     fan = np.abs(rng.normal(0.03, 0.11, u))

@@ -47,6 +47,9 @@ RED_SHARE = 0.03
 WHORL_SHARE = 0.05
 """Photos with a whorl in the field; our choice: a head has one or two, photos are taken everywhere."""
 
+TUFT_HAIRS = (6, 15)
+"""Hairs of a tuft: five to fifteen and more out of one opening are a sign of scarring; our choice."""
+
 
 @dataclass(frozen=True, eq=False)
 class Person:
@@ -59,6 +62,8 @@ class Person:
         Ostia, empty ones included.
     per_unit_share : (5,) float64
         Ostia made for 1 to 5 hairs.
+    tuft_share : float
+        Of the ostia, those that a tuft has made its own, of as many hairs as `TUFT_HAIRS` says.
     hairs_left : float
         Share of the normal hair density that is left; in a patch the normal one outside it.
     thin_share : float
@@ -78,6 +83,7 @@ class Person:
     condition: str
     units_per_cm2: float
     per_unit_share: Floats
+    tuft_share: float
     hairs_left: float
     thin_share: float
     thin_um: tuple[float, float]
@@ -91,7 +97,9 @@ class Person:
     @property
     def hairs_per_cm2(self) -> float:
         """Hair density to be expected, outside a patch."""
-        return self.units_per_cm2 * float(self.per_unit_share @ np.arange(1, 6)) * self.hairs_left
+        per_unit = float(self.per_unit_share @ np.arange(1, 6))
+        per_unit += self.tuft_share * (float(np.mean(TUFT_HAIRS)) - per_unit)
+        return self.units_per_cm2 * per_unit * self.hairs_left
 
 
 def draw_person(
@@ -137,6 +145,7 @@ def draw_person(
         condition=what,
         units_per_cm2=units if style.units_per_cm2 > 0 else 0.0,
         per_unit_share=np.array(people.per_unit_share) / sum(people.per_unit_share),
+        tuft_share=style.tuft_share,
         hairs_left=left,
         thin_share=rule.thin_share if special else style.thin_share,
         thin_um=(THINNEST_UM, THIN_BELOW_UM) if special else STYLE_THIN_UM,

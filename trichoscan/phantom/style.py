@@ -21,9 +21,11 @@ STYLE_SHARE: dict[str, float] = {
     "wide": 0.06,
     "bare": 0.05,
     "plain": 0.0,
+    "tufted": 0.0,
 }
 """How often each style is drawn when none is asked for. "plain" is for proofs: single dark hairs apart from
-each other on clean skin, by a good camera."""
+each other on clean skin, by a good camera. "tufted" is for training: crowded hair close up, much of it in
+tufts, rarer on scalps than it would have to be here."""
 
 UM_PER_PX: dict[str, tuple[float, float]] = {
     "clipped": (3.0, 10.0),
@@ -34,6 +36,7 @@ UM_PER_PX: dict[str, tuple[float, float]] = {
     "wide": (9.0, 18.0),
     "bare": (2.0, 12.0),
     "plain": (4.0, 7.0),
+    "tufted": (2.0, 8.0),
 }
 """Scale drawn when none is asked for: hand-held microscopes at 20-190x (field.md), wide photos below."""
 
@@ -93,7 +96,8 @@ DYE_SRGB = np.array([[18, 16, 20], [96, 24, 32], [156, 64, 30], [204, 172, 116],
 class Style:
     """What a scalp is grown from; lengths in um unless named, chances 0-1.
 
-    Dyed hair has its own colour for `natural_um` from the root, then `dye_colour`.
+    Dyed hair has its own colour for `natural_um` from the root, then `dye_colour`. `tuft_share` of the units
+    bear a tuft, of as many hairs as `crop.TUFT_HAIRS` says.
     """
 
     name: str
@@ -140,6 +144,7 @@ class Style:
     spots_per_mm2: float
     dye_colour: Floats | None = None
     natural_um: float = 0.0
+    tuft_share: float = 0.0
 
     def stubble(self) -> Style:
         """Return the same scalp with straight short pieces, for debris and clipping."""
@@ -182,6 +187,7 @@ def draw_style(name: str, rng: np.random.Generator) -> Style:
         "dark_skin": _dark_skin,
         "wide": _wide,
         "plain": _plain,
+        "tufted": _tufted,
     }.get(name)
     return base if change is None else change(base, rng)
 
@@ -332,6 +338,33 @@ def _wide(base: Style, rng: np.random.Generator) -> Style:
         collar_share=0.0,
         vessels_per_mm2=0.0,
         furrow_depth=0.0,
+    )
+
+
+def _tufted(base: Style, rng: np.random.Generator) -> Style:
+    tufts = float(rng.choice([0.0, 0.0, 0.1, 0.4]))
+    hairs_per_cm2 = float(np.exp(rng.uniform(np.log(110.0), np.log(420.0))))
+    brown = rng.random() < 0.65
+    return replace(
+        _long(base, rng),
+        tuft_share=tufts,
+        units_per_cm2=hairs_per_cm2 / (2.2 * (1 - tufts) + 9.0 * tufts),
+        diameter_um=float(rng.uniform(48, 85)),
+        thin_share=float(rng.uniform(0.03, 0.3)),
+        unit_spread_rad=float(rng.gamma(2.0, 0.15)),
+        hair_spread_rad=float(rng.uniform(0.05, 0.25)),
+        tight_share=float(rng.uniform(0.3, 0.8)),
+        stray_share=float(rng.choice([0.02, 0.1])),
+        hair_colour=pick_colour(BROWN_HAIR_SRGB if brown else DARK_HAIR_SRGB, rng)
+        * float(rng.uniform(0.4, 1.1)),
+        brown_share=float(rng.choice([0.1, 0.4, 0.8])),
+        rim=float(rng.uniform(0.2, 1.2)),
+        halo_um=float(rng.uniform(15, 130)),
+        defocus_um=float(rng.choice([3.0, 10.0, 25.0])),
+        peripilar=float(rng.choice([0.0, 0.25, 0.5, 0.8])),
+        collar_share=float(rng.choice([0.0, 0.2, 0.7])),
+        roughness=base.roughness * float(rng.choice([0.15, 0.4, 1.0])),
+        debris_per_cm2=float(rng.exponential(0.5)),
     )
 
 
