@@ -354,7 +354,7 @@ def _tufted(base: Style, rng: np.random.Generator) -> Style:
         unit_spread_rad=float(rng.gamma(2.0, 0.15)),
         hair_spread_rad=float(rng.uniform(0.05, 0.25)),
         tight_share=float(rng.uniform(0.3, 0.8)),
-        stray_share=float(rng.choice([0.02, 0.1])),
+        stray_share=float(rng.choice([0.02, 0.1, 0.3, 0.6])),
         hair_colour=pick_colour(BROWN_HAIR_SRGB if brown else DARK_HAIR_SRGB, rng)
         * float(rng.uniform(0.4, 1.1)),
         brown_share=float(rng.choice([0.1, 0.4, 0.8])),

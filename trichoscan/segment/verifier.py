@@ -39,6 +39,8 @@ PATCH_CHANNELS = 8
 """Red, green, blue, shaft of this direction and across it, higher roots, lower roots, tips."""
 FACTS = 3
 """Beside the patch: log odds of the root peak, expected distance of the tip, and angle against the field."""
+AGAINST_FIELD = 2
+"""Which of the facts is that angle."""
 WIDTHS = (24, 48, 96)
 REDUCED = 16
 BATCH = 64
