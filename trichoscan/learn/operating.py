@@ -62,12 +62,17 @@ def look_at(
 def fit_confidence(trials: Sequence[Trial]) -> dict[str, float]:
     """Logistic regression of being right on the features, slightly shrunk.
 
+    Where a verifier looked, how a hair lies to its neighbours is left out: of clipped hair it tells little
+    more then, and hair that was combed apart would be held to be read backwards.
+
     Returns
     -------
     dict
         weight_<feature> for each of `FEATURES`, and weight_bias.
     """
     x = np.concatenate([t.candidates.features[~t.judged.ignored] for t in trials])
+    if x[:, FEATURES.index("look")].any():
+        x[:, FEATURES.index("field")] = 0.0
     right = np.concatenate([t.judged.right[~t.judged.ignored] for t in trials])
     signs = {name: -1 if name in AGAINST else 1 for name in FEATURES}
     return {f"weight_{name}": w for name, w in fit_logistic(x, right, signs).items()}

@@ -21,7 +21,7 @@ from trichoscan.segment.verifier import Verifier
 
 LATER_THRESHOLDS = {"weight_look", "tip_peak", "tip_own", "tip_look", "tip_bias", *TRACING}
 """Operating points that older weights do not store."""
-DEFAULT_WEIGHTS = "follicle-v8"
+DEFAULT_WEIGHTS = "follicle-v9"
 ABOUT = {"training", "earlier", "split", "validation", "validation_phantoms"}
 """Entries of config.json that tell how weights were made; no result depends on them."""
 VERIFIERS = ("verifier", "tip_verifier")
