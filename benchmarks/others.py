@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
 from dataclasses import replace
+from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,8 +27,8 @@ from trichoscan.learn.dataset import photos_by_stem
 from trichoscan.learn.pairing import near_edge, pair_hairs, starts
 from trichoscan.photo.read import read_photo
 from trichoscan.pipeline import analyze
-from trichoscan.records import Photo
-from trichoscan.segment.weights import Weights, load_weights
+from trichoscan.records import Photo, TrichoscanError
+from trichoscan.segment.weights import DEFAULT_WEIGHTS, Weights, load_weights
 
 MARKS = Path(__file__).with_name("others.json")
 WIDTH_UM = 5000.0
@@ -36,8 +36,21 @@ WITHIN_DEG = 40.0
 """Directions were marked by eye."""
 START_UM, EDGE_UM = 300.0, 100.0
 """A found hair's direction is that of so much of its path; nearer to the edge nothing is judged."""
-FOUND, FALSE, MISSED, UNJUDGED = (0, 200, 0), (0, 0, 255), (255, 0, 255), (160, 160, 160)
-"""Colours of overlays, BGR."""
+
+
+class Fate(Enum):
+    """What became of a found or marked hair."""
+
+    RIGHT, FALSE, MISSED, UNJUDGED = range(4)
+
+
+COLOURS = {
+    Fate.RIGHT: (0, 200, 0),
+    Fate.FALSE: (0, 0, 255),
+    Fate.MISSED: (255, 0, 255),
+    Fate.UNJUDGED: (160, 160, 160),
+}
+"""Of overlays, BGR."""
 
 
 class Marks(NamedTuple):
@@ -48,17 +61,24 @@ class Marks(NamedTuple):
 
 
 class Beside(NamedTuple):
-    """Found and marked hairs of a photo: (K,) and (L,) colours of what became of each."""
+    """K found and L marked hairs of a photo, and what became of each."""
 
     paths_px: list[NDArray[np.float64]]
     marks: Marks
-    of_found: list[tuple[int, int, int]]
-    of_mark: list[tuple[int, int, int]]
+    of_found: list[Fate]
+    of_mark: list[Fate]
 
     @property
-    def counts(self) -> tuple[int, int, int]:
+    def counts(self) -> tuple[int, ...]:
         """Hairs found, missed and false."""
-        return self.of_mark.count(FOUND), self.of_mark.count(MISSED), self.of_found.count(FALSE)
+        return tuple(
+            fates.count(fate)
+            for fates, fate in (
+                (self.of_mark, Fate.RIGHT),
+                (self.of_mark, Fate.MISSED),
+                (self.of_found, Fate.FALSE),
+            )
+        )
 
 
 def read_marks(stem: str, ahead_px: float = 40.0) -> Marks:
@@ -78,10 +98,12 @@ def beside(photo: Photo, marks: Marks, weights: Weights) -> Beside:
     um_per_px = WIDTH_UM / size_px[0]
     found = starts(paths, START_UM / um_per_px)
     pairs = pair_hairs(found, marks.ends_px, um_per_px, within_deg=WITHIN_DEG)
-    of_found = [UNJUDGED if edge else FALSE for edge in near_edge(found[:, 0], size_px, EDGE_UM / um_per_px)]
-    of_mark = [UNJUDGED if doubtful else MISSED for doubtful in marks.doubtful]
+    at_edge = [near_edge(ends[:, 0], size_px, EDGE_UM / um_per_px) for ends in (found, marks.ends_px)]
+    of_found = [Fate.UNJUDGED if edge else Fate.FALSE for edge in at_edge[0]]
+    of_mark = [Fate.UNJUDGED if apart else Fate.MISSED for apart in at_edge[1] | marks.doubtful]
     for one, other in zip(pairs.found, pairs.true, strict=True):
-        of_found[one] = of_mark[other] = UNJUDGED if marks.doubtful[other] else FOUND
+        judged = of_mark[other] is not Fate.UNJUDGED
+        of_found[one] = of_mark[other] = Fate.RIGHT if judged else Fate.UNJUDGED
     return Beside(paths, marks, of_found, of_mark)
 
 
@@ -89,52 +111,49 @@ def drawn(pixels: NDArray[np.uint8], hairs: Beside, width_px: int = 1400) -> NDA
     """Paths and marks on an enlarged photo, BGR."""
     zoom = width_px / pixels.shape[1]
     picture = cv2.resize(pixels[..., ::-1], None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC)
-    for path, colour in zip(hairs.paths_px, hairs.of_found, strict=True):
+    for path, fate in zip(hairs.paths_px, hairs.of_found, strict=True):
         line = np.round(path * zoom).astype(int)
-        cv2.polylines(picture, [line], False, colour, 2, cv2.LINE_AA)
-        cv2.circle(picture, line[0].tolist(), 7, colour, 2, cv2.LINE_AA)
-    for ends, colour in zip(hairs.marks.ends_px, hairs.of_mark, strict=True):
+        cv2.polylines(picture, [line], False, COLOURS[fate], 2, cv2.LINE_AA)
+        cv2.circle(picture, line[0].tolist(), 7, COLOURS[fate], 2, cv2.LINE_AA)
+    for ends, fate in zip(hairs.marks.ends_px, hairs.of_mark, strict=True):
         root, ahead = np.round(ends * zoom).astype(int).tolist()
-        cv2.arrowedLine(picture, root, ahead, colour, 2, cv2.LINE_AA)
+        cv2.arrowedLine(picture, root, ahead, COLOURS[fate], 2, cv2.LINE_AA)
     return np.asarray(picture, np.uint8)
 
 
-def rows(photos: Path, overlays: Path | None) -> Iterator[tuple[str, tuple[int, int, int]]]:
-    """Name of each marked photo, and hairs found, missed and false there."""
-    weights, files = load_weights(), photos_by_stem(photos)
+def table(photos: Path, weights: Weights, overlays: Path | None) -> str:
+    """Markdown table; pictures go to the folder `overlays`, if any."""
+    files, cells, total = photos_by_stem(photos), [], np.zeros(3, int)
     for stem in sorted(json.loads(MARKS.read_text(encoding="utf-8"))):
+        if stem not in files:
+            raise TrichoscanError(f"{photos}: no photo {stem}: give the folder whose photos are marked")
         photo = read_photo(files[stem])
         hairs = beside(photo, read_marks(stem), weights)
         if overlays is not None:
             overlays.mkdir(parents=True, exist_ok=True)
             cv2.imwrite(str(overlays / f"{stem}.png"), drawn(photo.pixels, hairs))
-        yield stem, hairs.counts
-
-
-def table(photos: Path, overlays: Path | None) -> str:
-    """Markdown table."""
-    counts = list(rows(photos, overlays))
-    counts.append(("all", tuple(np.sum([count for _, count in counts], 0).tolist())))
-    cells = []
-    for stem, (found, missed, false) in counts:
-        shares = found / max(found + false, 1), found / max(found + missed, 1)
-        cells.append(
-            [stem, str(found + missed), str(found), str(false), *(f"{share:.2f}" for share in shares)]
-        )
+        cells.append(row(stem, *hairs.counts))
+        total += hairs.counts
     head = ["photo", "hairs marked", "found", "false", "precision", "recall"]
-    return (
-        f"{markdown(head, cells)}\n\nWeights {load_weights().label}; made by `python benchmarks/others.py`."
-    )
+    text = markdown(head, [*cells, row("all", *total.tolist())])
+    return f"{text}\n\nWeights {weights.label}; made by `python benchmarks/others.py`."
+
+
+def row(name: str, found: int, missed: int, false: int) -> list[str]:
+    """Row of the table."""
+    shares = found / max(found + false, 1), found / max(found + missed, 1)
+    return [name, str(found + missed), str(found), str(false), *(f"{share:.2f}" for share in shares)]
 
 
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photos", type=Path, required=True)
+    parser.add_argument("--weights", default=DEFAULT_WEIGHTS)
     parser.add_argument("--overlays", type=Path, help="folder for pictures of what is found beside the marks")
     parser.add_argument("--page", type=Path, help="put the table into this page, docs/accuracy.md")
     options = parser.parse_args()
-    text = table(options.photos, options.overlays)
+    text = table(options.photos, load_weights(options.weights), options.overlays)
     print(text)
     if options.page:
         page = into_page(options.page.read_text(encoding="utf-8"), "others", text)

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from trichoscan.learn.augment import MOST_LIFT, _tint, augment_pixels
+from trichoscan.learn.augment import augment_pixels
 from trichoscan.learn.dataset import (
     FINER_SHARE,
     FINER_ZOOM,
@@ -86,15 +86,23 @@ def test_light_changes_but_no_pixel_moves() -> None:
         assert grey[42:54, 42:54].mean() > grey[58:66, 58:66].mean()
 
 
-def test_lifted_dark_tones_take_a_hairs_colour_and_leave_light_skin() -> None:
-    """Black hair beside skin: red rises most, blue least, and the hair by far more than the skin."""
-    tints = np.array([_tint(np.random.default_rng(seed)) for seed in range(50)])
-    assert (np.diff(tints, axis=1) <= 0).all()
-    assert tints.min() > 0
-    assert tints.max() <= MOST_LIFT
-    hair, skin = np.array([0.05] * 3), np.array([0.7, 0.6, 0.55])
-    lifted = [tone + (1 - tone) * tints for tone in (hair, skin)]
-    assert (lifted[0] - hair > lifted[1] - skin).all()
+def test_lifted_dark_tones_take_a_hairs_colour(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Black hair on skin: with the lift it is redder than bluer, and rises more than the skin does."""
+    pixels = np.full((96, 96, 3), (178, 153, 140), np.uint8)
+    pixels[40:56] = 13
+
+    def mean_of(lifted: bool) -> tuple[np.ndarray, np.ndarray]:
+        monkeypatch.setattr("trichoscan.learn.augment.LIFT_SHARE", float(lifted))
+        monkeypatch.setattr("trichoscan.learn.augment._recolour", lambda image, rng: image)
+        shown = [augment_pixels(pixels, np.random.default_rng(seed)).astype(float) for seed in range(40)]
+        return np.mean([p[44:52].mean((0, 1)) for p in shown], 0), np.mean(
+            [p[10:30].mean((0, 1)) for p in shown], 0
+        )
+
+    (dark, skin), (hair, lighter) = mean_of(False), mean_of(True)
+    assert (hair - dark > 10).all()
+    assert (np.diff(hair - dark) < -5).all()
+    assert (lighter - skin < 0.6 * (hair - dark)).all()
 
 
 def test_some_photos_are_shown_close_up_and_none_beyond_the_limits() -> None:

@@ -47,14 +47,27 @@ def drawn(number, seed=0, **changes):
 
 
 def test_confidence_is_the_chance_to_be_right():
-    fitted = fit_confidence(drawn(40))
+    fitted = fit_confidence(drawn(40), field=True)
     assert fitted["weight_look"] == pytest.approx(1.0, abs=0.1)
     assert fitted["weight_bias"] == pytest.approx(0.0, abs=0.15)
 
 
+def test_the_field_is_asked_only_where_it_may_be():
+    """Those that are wrong lie against it here, and the look tells less than all."""
+    rng = np.random.default_rng(7)
+    trials = drawn(20, 7)
+    for trial in trials:
+        against = np.abs(rng.normal(0.2, 0.2, len(trial.judged.right))) + 0.8 * ~trial.judged.right
+        trial.candidates.features[:, FEATURES.index("field")] = against
+    before = [trial.candidates.features.copy() for trial in trials]
+    assert fit_confidence(trials, field=True)["weight_field"] < -2
+    assert fit_confidence(trials, field=False)["weight_field"] == 0
+    assert all((trial.candidates.features == old).all() for trial, old in zip(trials, before, strict=True))
+
+
 def test_the_count_of_the_photos_chosen_on_is_unbiased():
     trials = drawn(40)
-    fitted = fit_confidence(trials)
+    fitted = fit_confidence(trials, field=True)
     least = choose_least_confidence(trials, fitted)
     found = sum(len(reported(trial, fitted, least)) for trial in trials)
     assert found == pytest.approx(sum(trial.judged.true_count for trial in trials), rel=0.005)
@@ -62,7 +75,7 @@ def test_the_count_of_the_photos_chosen_on_is_unbiased():
 
 def test_with_nothing_to_spare_the_best_f1_is_taken():
     trials = drawn(40)
-    fitted = fit_confidence(trials)
+    fitted = fit_confidence(trials, field=True)
     true = sum(trial.judged.true_count for trial in trials)
 
     def f1(least):
@@ -79,22 +92,22 @@ def test_points_of_a_photo_do_not_know_it():
     trials = drawn(6)
     other = replace(trials[2].judged, right=~trials[2].judged.right, true_count=9)
     changed = [*trials[:2], replace(trials[2], judged=other), *trials[3:]]
-    before, after = left_out_points(trials, drawn(2, 1)), left_out_points(changed, drawn(2, 1))
+    before, after = (left_out_points(some, drawn(2, 1), field=True) for some in (trials, changed))
     assert before[2] == after[2]
     assert all(before[k] != after[k] for k in (0, 1, 3, 4, 5))
 
 
 def test_one_photo_alone_has_its_own_points():
     (trial,) = drawn(1)
-    fitted = fit_confidence([trial])
-    assert left_out_points([trial], []) == [(fitted, choose_least_confidence([trial], fitted))]
+    fitted = fit_confidence([trial], field=True)
+    assert left_out_points([trial], [], field=True) == [(fitted, choose_least_confidence([trial], fitted))]
 
 
 def test_a_photo_of_which_nothing_is_found_counts_as_wrong_altogether():
     trials = drawn(8)
     candidates = trials[0].candidates
     blind = replace(trials[0], candidates=replace(candidates, features=candidates.features - 99))
-    points = left_out_points(trials, [])
+    points = left_out_points(trials, [], field=True)
     assert count_cv([blind, *trials[1:]], points) > 2 * count_cv(trials, points)
 
 
@@ -104,6 +117,6 @@ def test_the_error_of_the_count_is_found_and_not_flattered(truth_sd):
     told = []
     for seed in range(20):
         trials = drawn(24, seed, truth_sd=truth_sd)
-        told.append(count_cv(trials, left_out_points(trials, [])))
+        told.append(count_cv(trials, left_out_points(trials, [], field=True)))
     assert np.mean(np.array(told) >= truth_sd) >= 0.8
     assert np.median(told) < 1.7 * truth_sd

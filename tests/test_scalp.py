@@ -14,11 +14,11 @@ from trichoscan.phantom.crop import draw_crop, draw_diameters
 from trichoscan.phantom.lay import hair_colour, lay_hairs
 from trichoscan.phantom.layout import growth_angles, place_units
 from trichoscan.phantom.patch import draw_patch
-from trichoscan.phantom.person import TUFT_HAIRS, draw_person, terminal_um
+from trichoscan.phantom.person import draw_person, terminal_um
 from trichoscan.phantom.render import Shaft, cover
 from trichoscan.phantom.scalp import grow_scalp
 from trichoscan.phantom.shafts import CURL_RADIUS_UM, Curl, draw_curl, grow_paths, tangents
-from trichoscan.phantom.style import draw_style
+from trichoscan.phantom.style import STYLE_SHARE, TUFT_HAIRS, draw_style
 
 HALF_UM = (10_000.0, 10_000.0)
 AREA_CM2 = 4.0
@@ -90,30 +90,56 @@ def test_units_of_a_normal_scalp_have_the_hairs_asked_for(ancestry):
         assert np.mean(units == size) == pytest.approx(share, abs=3.5 * error)
 
 
-def test_tufts_bear_many_hairs_out_of_round_openings() -> None:
+def tufted_scalp(condition, tuft_share=0.4):
     rng = np.random.default_rng(3)
-    style = replace(
-        draw_style("tufted", rng), tuft_share=0.4, units_per_cm2=60.0, parted=0.0, stray_share=0.0
-    )
+    style = replace(draw_style("tufted", rng), tuft_share=tuft_share, units_per_cm2=60.0, parted=0.0)
     person, _ = draw_person(style, None, "normal", rng)
-    person = replace(person, units_per_cm2=60.0, tuft_share=0.4)
-    hairs = hairs_in(grow_scalp(style, person, HALF_UM, rng))
-    assert len(hairs) / AREA_CM2 == pytest.approx(person.hairs_per_cm2, rel=0.1)
+    thinned = replace(person, units_per_cm2=60.0, tuft_share=tuft_share, hairs_left=condition)
+    return thinned, hairs_in(grow_scalp(style, thinned, HALF_UM, rng))
+
+
+def spread_um(hairs, least):
+    """SDs of the roots of each unit of at least so many hairs, the smaller one first."""
     unit = np.array([hair.unit_id for hair in hairs])
-    of_unit = np.unique(unit, return_counts=True)[1]
+    roots = np.array([hair.path_um[0] for hair in hairs])
+    names, of_unit = np.unique(unit, return_counts=True)
+    large = names[of_unit >= least]
+    return np.array([np.linalg.eigvalsh(np.cov(roots[unit == one].T)) ** 0.5 for one in large])
+
+
+def test_tufts_bear_many_hairs():
+    person, hairs = tufted_scalp(1.0)
+    assert len(hairs) / AREA_CM2 == pytest.approx(person.hairs_per_cm2, rel=0.1)
+    of_unit = np.unique([hair.unit_id for hair in hairs], return_counts=True)[1]
     assert of_unit.max() <= TUFT_HAIRS[1]
     assert np.mean(of_unit >= TUFT_HAIRS[0]) == pytest.approx(0.4, abs=0.06)
-    roots = np.array([hair.path_um[0] for hair in hairs])
-    large = np.unique(unit)[of_unit >= 12]
-    spread = np.array([np.linalg.eigvalsh(np.cov(roots[unit == one].T)) ** 0.5 for one in large])
-    # A row of 12 hairs 70 um wide would have an SD of 240 um along it and next to none across.
-    assert np.median(spread[:, 1]) < 240
-    assert np.median(spread[:, 0]) > 50
 
 
-@pytest.mark.parametrize("style", ["clipped", "long", "thin", "light", "dark_skin", "wide", "plain"])
-def test_only_tufted_scalps_have_tufts(style: str) -> None:
-    assert draw_style(style, np.random.default_rng(0)).tuft_share == 0.0
+@pytest.mark.parametrize("hairs_left", [1.0, 0.6])
+def test_tufts_are_round_and_of_one_opening_also_when_they_thin(hairs_left):
+    """12 hairs in a row, 0.7 widths of 65 um apart, would have SDs of 157 um and next to nothing."""
+    _, hairs = tufted_scalp(hairs_left)
+    spread = spread_um(hairs, least=6)
+    assert len(spread) > 40
+    assert np.median(spread[:, 1]) < 120
+    assert np.percentile(spread[:, 1], 95) < 200
+    assert np.median(spread[:, 0] / spread[:, 1]) > 0.4
+
+
+@pytest.mark.parametrize("style", sorted(set(STYLE_SHARE) - {"tufted", "bare"}))
+def test_only_tufted_scalps_have_tufts(style):
+    of_unit = np.unique(
+        [h.unit_id for h in scalp_of(None, "normal", style=style).hairs if h.unit_id >= 0], return_counts=True
+    )[1]
+    assert of_unit.max() <= 5
+
+
+def test_presets_keep_their_density_on_tufted_scalps():
+    rng = np.random.default_rng(0)
+    style = replace(draw_style("tufted", rng), tuft_share=0.4)
+    persons = [draw_person(style, "caucasian", "normal", np.random.default_rng(i))[0] for i in range(200)]
+    density = np.mean([person.hairs_per_cm2 for person in persons])
+    assert density == pytest.approx(ANCESTRY["caucasian"].hairs_per_cm2, rel=0.03)
 
 
 @pytest.mark.parametrize(("ancestry", "condition"), PRESETS)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 LIFT_SHARE, MOST_LIFT = 0.2, 0.4
 """So many pictures have their dark tones lifted, by up to so much of full light: dark hair becomes brown,
-red, fair or grey, while skin hardly changes."""
+red, fair or grey, and skin half as much lighter."""
 
 
 def augment_pixels(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:

@@ -208,7 +208,7 @@ def turned_about(photo: AnnotatedPhoto, rng: np.random.Generator) -> AnnotatedPh
     ----------
     photo : AnnotatedPhoto
         Its mask of where hairs are known is turned with it, and so are seams, which cut it in halves. Its px
-        stay: they are called finer or coarser, as crops are.
+        stay: other um are said of them, so that they are shown finer or coarser as crops are.
     rng : numpy.random.Generator
     """
     quarters, mirrored = int(rng.integers(4)), bool(rng.integers(2))

@@ -94,13 +94,13 @@ def export_weights(
     weights = replace(weights, config=stored)
     real = try_photos(_real_validation(config, split), weights, config.device)
     drawn = try_photos(_drawn_validation(config), weights, config.device)
-    fitted = fit_confidence([*real, *drawn])
+    fitted = fit_confidence([*real, *drawn], field=not verifiers)
     judged = real or drawn
     least = choose_least_confidence(judged, fitted, F1_TO_SPARE if real else 0.0)
     tips = fit_tip_confidence([*real, *drawn])
     stored["thresholds"] |= fitted | tips | {"confidence": least}
     if real:
-        stored["count_cv"] = count_cv(real, left_out_points(real, drawn))
+        stored["count_cv"] = count_cv(real, left_out_points(real, drawn, field=not verifiers))
     else:  # of hard phantoms it would say nothing of photos: of clipped ones, which no choice has seen
         clipped = try_photos(_drawn_validation(config, "clipped"), weights, config.device)
         stored["count_cv"] = count_cv(clipped, [(fitted, least)] * len(clipped))

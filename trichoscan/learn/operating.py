@@ -59,11 +59,15 @@ def look_at(
     return segment(photo, mask, weights, device), mask
 
 
-def fit_confidence(trials: Sequence[Trial]) -> dict[str, float]:
+def fit_confidence(trials: Sequence[Trial], *, field: bool) -> dict[str, float]:
     """Logistic regression of being right on the features, slightly shrunk.
 
-    Where a verifier looked, how a hair lies to its neighbours is left out: of clipped hair it tells little
-    more then, and hair that was combed apart would be held to be read backwards.
+    Parameters
+    ----------
+    trials : sequence of Trial
+    field : bool
+        Whether it may ask how a hair lies to its neighbours. Where a verifier looked this tells little more
+        of clipped hair, and hair that was combed apart would be held to be read backwards.
 
     Returns
     -------
@@ -71,8 +75,7 @@ def fit_confidence(trials: Sequence[Trial]) -> dict[str, float]:
         weight_<feature> for each of `FEATURES`, and weight_bias.
     """
     x = np.concatenate([t.candidates.features[~t.judged.ignored] for t in trials])
-    if x[:, FEATURES.index("look")].any():
-        x[:, FEATURES.index("field")] = 0.0
+    x[:, FEATURES.index("field")] *= field
     right = np.concatenate([t.judged.right[~t.judged.ignored] for t in trials])
     signs = {name: -1 if name in AGAINST else 1 for name in FEATURES}
     return {f"weight_{name}": w for name, w in fit_logistic(x, right, signs).items()}
@@ -121,7 +124,9 @@ def reported(trial: Trial, fitted: Mapping[str, float], least: float) -> NDArray
     return kept[~trial.judged.ignored[kept]]
 
 
-def left_out_points(trials: Sequence[Trial], beside: Sequence[Trial]) -> list[tuple[dict[str, float], float]]:
+def left_out_points(
+    trials: Sequence[Trial], beside: Sequence[Trial], *, field: bool
+) -> list[tuple[dict[str, float], float]]:
     """Confidence and least confidence for each photo, chosen on the other ones.
 
     Parameters
@@ -130,6 +135,8 @@ def left_out_points(trials: Sequence[Trial], beside: Sequence[Trial]) -> list[tu
         Photos on which the least confidence is chosen; of one alone, on itself.
     beside : sequence of Trial
         Others on which confidence is fitted, too.
+    field : bool
+        See `fit_confidence`.
 
     Returns
     -------
@@ -139,7 +146,7 @@ def left_out_points(trials: Sequence[Trial], beside: Sequence[Trial]) -> list[tu
     points = []
     for k in range(len(trials)):
         others = [*trials[:k], *trials[k + 1 :]] or trials
-        fitted = fit_confidence([*others, *beside])
+        fitted = fit_confidence([*others, *beside], field=field)
         points.append((fitted, choose_least_confidence(others, fitted)))
     return points
 

@@ -62,8 +62,8 @@ LAMP_SLOPE, GLINT_SPREAD = (0.28, 0.5), (0.03, 0.085)
 CURVATURE, TILT_SD = (0.1, 0.5), 0.24
 """Slopes of the skin in the opening."""
 IMMERSED_SHARE, IMMERSED_BLUR = 0.6, (1.0, 1.8)
-"""How many close-ups show no gloss of the skin, which oil or a polarizer takes away, and how much softer they
-are than other photos; our choice."""
+"""How many tufted scalps are shown without gloss, which oil takes away, and how much softer they are than
+others; our choice."""
 
 # Lens and what lies before it; our choice beside the same photos.
 APERTURE_SHARE, APERTURE, APERTURE_EDGE = 0.04, (0.75, 1.1), (0.02, 0.1, 0.3)
@@ -352,7 +352,7 @@ def _slope_of_light(rng: np.random.Generator) -> Floats:
 
 
 def _immersed(camera: Camera, rng: np.random.Generator) -> Camera:
-    """A dermoscope's camera: rarely glare, a softer picture."""
+    """A dermoscope's camera: less often glare, a softer picture."""
     glare = camera.glare * float(rng.random() >= IMMERSED_SHARE)
     return replace(camera, glare=glare, blur_px=camera.blur_px * float(rng.uniform(*IMMERSED_BLUR)))
 

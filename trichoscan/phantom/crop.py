@@ -5,15 +5,15 @@ Letters for shapes: K hairs, U follicular units.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trichoscan.phantom.biology import THIN_BELOW_UM
 from trichoscan.phantom.patch import Patch, draw_fates
-from trichoscan.phantom.person import TUFT_HAIRS, Person
-from trichoscan.phantom.style import Style
+from trichoscan.phantom.person import Person
+from trichoscan.phantom.style import TUFT_HAIRS, Style
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -32,6 +32,9 @@ FATE_LENGTH_UM = {"exclamation": (400.0, 3500.0), "vellus": (200.0, 1500.0), "re
 """Diameter of vellus regrowth; length of broken hairs (a few mm), of vellus and of upright regrowing hairs,
 as they project on the photo; our choice."""
 
+ROW_OF_A_TUFT = 5
+"""n hairs of a tuft stand as wide as a row of sqrt(n times this); our choice."""
+
 UNIT_FATE_SD = 0.6
 HAIR_FATE_SD = 0.8
 """How far the hairs of a unit thin together, and each for itself; squares add up to 1; our choice."""
@@ -49,16 +52,19 @@ class Crop:
     width_um : float64
     fate : str
         kept, regrowing, or one of `patch.FATES`.
+    tuft : bool
+        Whether its unit is a tuft: round, not a row.
     """
 
     unit: Ints
     side: Floats
     width_um: Floats
     fate: NDArray[np.str_]
+    tuft: NDArray[np.bool_]
 
     def only(self, mask: NDArray[np.bool_]) -> Crop:
         """Return those of a mask (K,)."""
-        return Crop(self.unit[mask], self.side[mask], self.width_um[mask], self.fate[mask])
+        return Crop(*(getattr(self, column.name)[mask] for column in fields(self)))
 
 
 def draw_crop(person: Person, units_um: Floats, patch: Patch | None, rng: np.random.Generator) -> Crop:
@@ -68,6 +74,7 @@ def draw_crop(person: Person, units_um: Floats, patch: Patch | None, rng: np.ran
     second. Widths over all hairs follow the person's distribution.
     """
     made = rng.choice(np.arange(1, 6), len(units_um), p=person.per_unit_share)
+    tuft: NDArray[np.bool_] = np.zeros(len(units_um), np.bool_)
     if person.tuft_share:
         tuft = rng.random(len(units_um)) < person.tuft_share
         made = np.where(tuft, rng.integers(*TUFT_HAIRS, len(made), endpoint=True), made)
@@ -78,7 +85,9 @@ def draw_crop(person: Person, units_um: Floats, patch: Patch | None, rng: np.ran
     stays = rng.random(len(unit)) < person.hairs_left / (1 - rule.empty_share)
     own = rng.normal(0, UNIT_FATE_SD, len(units_um))[unit] + rng.normal(0, HAIR_FATE_SD, len(unit))
     side = _shuffled_within(rank, unit, rng) - (made[unit] - 1) / 2
-    crop = Crop(unit, side, own - rule.rank_effect * rank, np.full(len(unit), "kept", dtype="<U12"))
+    side *= np.sqrt(ROW_OF_A_TUFT / np.maximum(made, ROW_OF_A_TUFT))[unit]
+    kept = np.full(len(unit), "kept", dtype="<U12")
+    crop = Crop(unit, side, own - rule.rank_effect * rank, kept, tuft[unit])
     crop = crop.only(stays & ~emptied[unit])
     k = len(crop.unit)
     width = np.empty(k)
@@ -87,7 +96,7 @@ def draw_crop(person: Person, units_um: Floats, patch: Patch | None, rng: np.ran
     if patch is not None:
         fate = draw_fates(patch, units_um[crop.unit], rng)
     width = np.where(fate == "vellus", rng.uniform(*VELLUS_UM, k), width)
-    return Crop(crop.unit, crop.side, width, fate)
+    return replace(crop, width_um=width, fate=fate)
 
 
 def _shuffled_within(rank: Ints, unit: Ints, rng: np.random.Generator) -> Floats:

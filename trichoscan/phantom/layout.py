@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from trichoscan.phantom.crop import Crop
 from trichoscan.phantom.style import Style
 
 Floats = NDArray[np.float64]
@@ -32,8 +33,8 @@ WHORL_EYE_UM = 900.0
 STUBBLE_UM = 2500.0
 """Hair cut shorter than this stands as the clipper left it, and hairs of a unit stick together."""
 
-MOST_IN_A_ROW, TUFT_DEPTH_UM = 5, 80.0
-"""Units of more hairs are tufts: n of them as long as a row of sqrt(5 n), and so deep (SD); our choice."""
+TUFT_DEPTH_UM = 80.0
+"""SD of the roots of a tuft along its hairs; our choice."""
 
 
 def place_units(units_per_cm2: float, half_um: Floats, rng: np.random.Generator) -> Floats:
@@ -138,9 +139,7 @@ class Stand:
 def stand_in_units(
     units_um: Floats,
     lean_rad: Floats,
-    unit: Ints,
-    side: Floats,
-    width_um: Floats,
+    crop: Crop,
     length_um: Floats,
     style: Style,
     rng: np.random.Generator,
@@ -148,16 +147,15 @@ def stand_in_units(
     """Stand the hairs of each unit in its ostium.
 
     Clipped units run strictly parallel, fan out, or lean together until their ends touch; in a tight
-    unit the shafts touch or lie half on each other, and come out one a little before the other.
+    unit the shafts touch or lie half on each other, and come out one a little before the other. Tufts are
+    tight, and deeper than others.
 
     Parameters
     ----------
     units_um : (U, 2) float64
     lean_rad : (U,) float64
-    unit : (K,) int64
-    side : (K,) float64
-        Place of the hair in the row across its unit, 0 in the middle.
-    width_um, length_um : (K,) float64
+    crop : Crop
+    length_um : (K,) float64
     style : Style
     rng : numpy Generator
 
@@ -165,18 +163,17 @@ def stand_in_units(
     -------
     Stand
     """
+    unit, side, width_um = crop.unit, crop.side, crop.width_um
     u, k = len(units_um), len(unit)
-    tight = rng.random(u) < style.tight_share
+    tuft = np.bincount(unit, crop.tuft, minlength=u) > 0
+    tight = (rng.random(u) < style.tight_share) | tuft
     count = np.maximum(np.bincount(unit, minlength=u), 1)
     mean_width = np.bincount(unit, width_um, minlength=u) / count
-    # A tuft is round, not a row: its hairs come out of one opening, over and under each other.
-    crowd = np.sqrt(MOST_IN_A_ROW / np.maximum(count, MOST_IN_A_ROW))
-    side = side * crowd[unit]
     gap = np.where(tight, mean_width * rng.uniform(0.35, 1.1, u), rng.uniform(80, 170, u))[unit]
     across = np.column_stack([-np.sin(lean_rad), np.cos(lean_rad)])[unit]
     along = np.column_stack([np.cos(lean_rad), np.sin(lean_rad)])[unit]
     stagger = np.where(tight, rng.uniform(8, 60, u), 60.0)
-    stagger = np.where(count > MOST_IN_A_ROW, TUFT_DEPTH_UM, stagger)[unit]
+    stagger = np.where(tuft, TUFT_DEPTH_UM, stagger)[unit]
     place = side * gap * rng.uniform(0.7, 1.2, k)
     roots = units_um[unit] + across * place[:, None] + along * (rng.normal(0, 1, k) * stagger)[:, None]
     fan = np.abs(rng.normal(0.03, 0.11, u))

@@ -18,7 +18,7 @@ from trichoscan.phantom.biology import (
     Condition,
     Form,
 )
-from trichoscan.phantom.style import DARK_SKIN_SRGB, DYE_SRGB, HAIR_SRGB, Style, pick_colour
+from trichoscan.phantom.style import DARK_SKIN_SRGB, DYE_SRGB, HAIR_SRGB, TUFT_HAIRS, Style, pick_colour
 
 Floats = NDArray[np.float64]
 Name = TypeVar("Name", bound=str)
@@ -46,9 +46,6 @@ RED_SHARE = 0.03
 
 WHORL_SHARE = 0.05
 """Photos with a whorl in the field; our choice: a head has one or two, photos are taken everywhere."""
-
-TUFT_HAIRS = (6, 15)
-"""Hairs of a tuft: five to fifteen and more out of one opening are a sign of scarring; our choice."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,7 +142,7 @@ def draw_person(
         condition=what,
         units_per_cm2=units if style.units_per_cm2 > 0 else 0.0,
         per_unit_share=np.array(people.per_unit_share) / sum(people.per_unit_share),
-        tuft_share=style.tuft_share,
+        tuft_share=0.0 if preset else style.tuft_share,
         hairs_left=left,
         thin_share=rule.thin_share if special else style.thin_share,
         thin_um=(THINNEST_UM, THIN_BELOW_UM) if special else STYLE_THIN_UM,

@@ -189,7 +189,7 @@ def _grow_hairs(
     lean = growth_angles(units, style.unit_spread_rad, half, person.whorl, rng)
     stray = rng.random(len(units)) < style.stray_share
     lean = np.where(stray, rng.uniform(0, 2 * np.pi, len(units)), lean)
-    stand = stand_in_units(units, lean, crop.unit, crop.side, crop.width_um, length, style, rng)
+    stand = stand_in_units(units, lean, crop, length, style, rng)
     show = np.isin(crop.fate, SHOWING)
     roots, angles = stand.roots_um[show], stand.angles_rad[show]
     shown = crop.only(show)

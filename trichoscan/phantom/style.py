@@ -24,8 +24,12 @@ STYLE_SHARE: dict[str, float] = {
     "tufted": 0.0,
 }
 """How often each style is drawn when none is asked for. "plain" is for proofs: single dark hairs apart from
-each other on clean skin, by a good camera. "tufted" is for training: crowded hair close up, much of it in
-tufts, rarer on scalps than it would have to be here."""
+each other on clean skin, by a good camera. "tufted" is for training: crowded hair through a dermoscope, on
+half of the scalps some of it in tufts, rarer in life than it would have to be here."""
+
+HAIRS_OF_A_UNIT, TUFT_HAIRS = 2.0, (6, 15)
+"""Hairs of other units, on average over ancestries, and of a tuft: five to fifteen and more out of one
+opening are a sign of scarring; our choice."""
 
 UM_PER_PX: dict[str, tuple[float, float]] = {
     "clipped": (3.0, 10.0),
@@ -97,7 +101,7 @@ class Style:
     """What a scalp is grown from; lengths in um unless named, chances 0-1.
 
     Dyed hair has its own colour for `natural_um` from the root, then `dye_colour`. `tuft_share` of the units
-    bear a tuft, of as many hairs as `crop.TUFT_HAIRS` says.
+    bear a tuft, of as many hairs as `TUFT_HAIRS` says.
     """
 
     name: str
@@ -348,7 +352,7 @@ def _tufted(base: Style, rng: np.random.Generator) -> Style:
     return replace(
         _long(base, rng),
         tuft_share=tufts,
-        units_per_cm2=hairs_per_cm2 / (2.2 * (1 - tufts) + 9.0 * tufts),
+        units_per_cm2=hairs_per_cm2 / (HAIRS_OF_A_UNIT * (1 - tufts) + float(np.mean(TUFT_HAIRS)) * tufts),
         diameter_um=float(rng.uniform(48, 85)),
         thin_share=float(rng.uniform(0.03, 0.3)),
         unit_spread_rad=float(rng.gamma(2.0, 0.15)),
