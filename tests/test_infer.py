@@ -1,4 +1,3 @@
-import hashlib
 import json
 import shutil
 from dataclasses import replace
@@ -7,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load, save
 
 from trichoscan.learn.export import golden_pixels
 from trichoscan.phantom.draw import draw_phantom
@@ -16,8 +14,7 @@ from trichoscan.segment import tiles
 from trichoscan.segment.infer import segment
 from trichoscan.segment.network import CHANNELS, DIRECTIONS, DIVISOR, WORKING_UM_PER_PX
 from trichoscan.segment.thresholds import DEFAULT_THRESHOLDS
-from trichoscan.segment.verifier import FACTS, LONG_PX, PATCH_CHANNELS, WIDE_PX, Verifier
-from trichoscan.segment.weights import VERIFIERS, Weights, completed, load_weights, stored_states
+from trichoscan.segment.weights import Weights, completed, load_weights
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -205,23 +202,3 @@ def test_models_by_other_features_are_left_out_whole() -> None:
     assert completed(own) == DEFAULT_THRESHOLDS | own
     newer = {"tip_own": 1.0, "tip_bias": 7.0}
     assert completed(newer) == DEFAULT_THRESHOLDS | newer
-
-
-def test_verifiers_that_were_told_the_field_are_read_without_it(weights: Weights, tmp_path: Path) -> None:
-    """Until follicle-v8 the angle against the field was the last of their facts."""
-    folder = copy_of_weights(weights, tmp_path)
-    file, config = folder / "model.safetensors", json.loads((folder / "config.json").read_text())
-    tensors = load(file.read_bytes())
-    for name in VERIFIERS:
-        gather = tensors[f"{name}.gather.weight"]
-        tensors[f"{name}.gather.weight"] = torch.cat([gather, torch.ones(len(gather), 1).half()], 1)
-    data = save(tensors)
-    file.write_bytes(data)
-    config["sha256"] = hashlib.sha256(data).hexdigest()
-    (folder / "config.json").write_text(json.dumps(config))
-    patches, facts = torch.rand(2, PATCH_CHANNELS, WIDE_PX, LONG_PX), torch.rand(2, FACTS)
-    older = load_weights(folder)
-    for now, then in ((weights.verifier, older.verifier), (weights.tip_verifier, older.tip_verifier)):
-        assert torch.equal(now(patches, facts), then(patches, facts))
-    for state in stored_states(folder)[1].values():
-        Verifier().load_state_dict(state)

@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 
 from trichoscan.learn.labels import LabelledHair, label_maps
 from trichoscan.learn.pairing import adding_hairs, pair_hairs
-from trichoscan.learn.second_look import SeenPhoto, train_verifier
+from trichoscan.learn.second_look import NO_FIELD_SHARE, SeenPhoto, _Patches, train_verifier
 from trichoscan.records import Peaks, Segmentation
 from trichoscan.segment.network import for_inference
 from trichoscan.segment.peaks import find_peaks, one_each
 from trichoscan.segment.thresholds import DEFAULT_THRESHOLDS
 from trichoscan.segment.verifier import (
+    AGAINST_FIELD,
     LONG_PX,
     WIDE_PX,
     Verifier,
@@ -154,6 +155,23 @@ def test_the_verifier_learns_what_the_maps_do_not_tell(monkeypatch: pytest.Monke
         assert ((odds > 0) == photo.right).all()
 
 
+def test_some_ends_are_shown_without_what_the_field_says() -> None:
+    """The shown photo keeps its facts; the other two facts of a shown end are as they were."""
+    pixels, shaft, roots, tips = scene()
+    segmentation = Segmentation(roots, tips, shaft, pixels, 2.0, dict(DEFAULT_THRESHOLDS))
+    told = facts_of(roots)
+    dissenters = np.flatnonzero(told[:, AGAINST_FIELD] > 0)
+    seen = SeenPhoto(segmentation, dissenters, np.ones(len(dissenters), bool))
+    shown = np.array([facts.numpy() for _, facts, _ in _Patches([seen] * 200, [5])])
+    without = shown[:, AGAINST_FIELD] == 0
+    assert without.mean() == pytest.approx(NO_FIELD_SHARE, abs=0.06)
+    known = {tuple(row) for row in told[dissenters]}
+    assert all(tuple(row) in known for row in shown[~without])
+    kept = {tuple(np.delete(row, AGAINST_FIELD)) for row in told[dissenters]}
+    assert all(tuple(np.delete(row, AGAINST_FIELD)) in kept for row in shown)
+    np.testing.assert_array_equal(facts_of(roots), told)
+
+
 def test_one_batch_or_two_look_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
     verifier = for_inference(Verifier())
@@ -161,7 +179,7 @@ def test_one_batch_or_two_look_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = look_again(verifier, pixels, shaft, roots, tips)
     monkeypatch.setattr("trichoscan.segment.verifier.BATCH", 2)
     assert look_again(verifier, pixels, shaft, roots, tips) == pytest.approx(whole, abs=1e-4)
-    assert facts_of(roots).shape == (len(whole), 2)
+    assert facts_of(roots).shape == (len(whole), 3)
     none = roots.take(np.zeros(0, int))
     assert look_again(verifier, pixels, shaft, none, tips).shape == (0,)
 

@@ -23,7 +23,15 @@ from trichoscan.learn.judge import judge_tips
 from trichoscan.learn.operating import try_photo
 from trichoscan.records import Segmentation
 from trichoscan.segment.cells import usable
-from trichoscan.segment.verifier import Verifier, as_input, facts_of, frame, from_the_tips, patch_of
+from trichoscan.segment.verifier import (
+    AGAINST_FIELD,
+    Verifier,
+    as_input,
+    facts_of,
+    frame,
+    from_the_tips,
+    patch_of,
+)
 from trichoscan.segment.weights import Weights
 
 BATCH = 64
@@ -32,6 +40,9 @@ WARM_UP_STEPS = 100
 TURN_SD_RAD, SCALE_SD = 0.05, 0.08
 SHIFT_SD_CELLS = (1.2, 0.5)
 """Patches are turned, scaled and shifted along and across the shaft by so much: peaks are no surer."""
+NO_FIELD_SHARE = 0.3
+"""So many ends are shown as if all agreed with the field: clipped hair of a site leans one way, and whoever
+learns from it alone takes hair that was combed apart for hair read backwards."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,8 +177,11 @@ class _Patches(Dataset[tuple[Tensor, Tensor, Tensor]]):
         roots, tips = segmentation.roots, segmentation.tips
         pixels, maps = patch_of(segmentation.pixels, segmentation.shaft, roots, tips, k, to_cells)
         patch = as_input(augment_pixels(pixels, rng), maps)
+        facts = self.facts[i][k].copy()
+        if rng.random() < NO_FIELD_SHARE:
+            facts[AGAINST_FIELD] = 0.0
         return (
             torch.from_numpy(patch),
-            torch.from_numpy(self.facts[i][k]),
+            torch.from_numpy(facts),
             torch.tensor(float(photo.right[n])),
         )

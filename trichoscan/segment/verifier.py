@@ -26,7 +26,7 @@ from torch.nn import functional as F
 from trichoscan.records import Peaks
 from trichoscan.segment.cells import CELL_PX
 from trichoscan.segment.network import REACH_UNIT_CELLS, Residual
-from trichoscan.segment.peaks import log_odds, wrap
+from trichoscan.segment.peaks import against_field, log_odds, wrap
 
 BEHIND_CELLS, ASIDE_CELLS = 16, 14
 """The patch begins 0.18 mm behind the root and shows 0.15 mm on either side of the shaft."""
@@ -37,10 +37,10 @@ PEER_CELLS, PEER_RAD = 90.0, 0.8
 PEER_SIGMA_CELLS = 1.5
 PATCH_CHANNELS = 8
 """Red, green, blue, shaft of this direction and across it, higher roots, lower roots, tips."""
-FACTS = 2
-"""Beside the patch: log odds of the root peak, and expected distance of the tip. Not how its direction lies
-to that of its neighbours: who dissents on clipped scalp is mostly read backwards, so a verifier that was told
-hung on it, and gave up hair that had been combed apart."""
+FACTS = 3
+"""Beside the patch: log odds of the root peak, expected distance of the tip, and angle against the field."""
+AGAINST_FIELD = 2
+"""Which of the facts is that angle."""
 WIDTHS = (24, 48, 96)
 REDUCED = 16
 BATCH = 64
@@ -90,7 +90,7 @@ def _turned(peaks: Peaks) -> Peaks:
 
 def facts_of(roots: Peaks) -> NDArray[np.float32]:
     """(K, `FACTS`) what the verifier is told of each root."""
-    columns = [log_odds(roots.score) / 2, roots.reach / REACH_UNIT_CELLS]
+    columns = [log_odds(roots.score) / 2, roots.reach / REACH_UNIT_CELLS, against_field(roots)]
     return np.stack(columns, -1).astype(np.float32)
 
 

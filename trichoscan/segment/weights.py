@@ -169,18 +169,8 @@ def _states_of(
     for verifier in VERIFIERS:
         names = [name for name in whole if name.startswith(f"{verifier}.")]
         if names:
-            state = {name.removeprefix(f"{verifier}."): whole.pop(name) for name in names}
-            states[verifier] = _without_the_field(state)
+            states[verifier] = {name.removeprefix(f"{verifier}."): whole.pop(name) for name in names}
     return whole, states
-
-
-def _without_the_field(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """A verifier as it is now: until follicle-v8 it was also told the angle against the field, last of all.
-
-    Without the weights of that fact it judges as if nobody lay against the field.
-    """
-    told = Verifier().gather.in_features
-    return state | {"gather.weight": state["gather.weight"][:, :told]} if "gather.weight" in state else state
 
 
 def _load_networks(tensors: Mapping[str, torch.Tensor], network: HairNet) -> dict[str, Verifier]:
