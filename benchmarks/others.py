@@ -69,21 +69,19 @@ class Beside(NamedTuple):
     of_mark: list[Fate]
 
     @property
-    def counts(self) -> tuple[int, ...]:
+    def counts(self) -> tuple[int, int, int]:
         """Hairs found, missed and false."""
-        return tuple(
-            fates.count(fate)
-            for fates, fate in (
-                (self.of_mark, Fate.RIGHT),
-                (self.of_mark, Fate.MISSED),
-                (self.of_found, Fate.FALSE),
-            )
-        )
+        right, missed = (self.of_mark.count(fate) for fate in (Fate.RIGHT, Fate.MISSED))
+        return right, missed, self.of_found.count(Fate.FALSE)
 
 
-def read_marks(stem: str, ahead_px: float = 40.0) -> Marks:
-    """Marks of a photo."""
-    sides = json.loads(MARKS.read_text(encoding="utf-8"))[stem]
+def read_marks(ahead_px: float = 40.0) -> dict[str, Marks]:
+    """Marks of each photo, by its stem in the alphabet's order."""
+    marked = json.loads(MARKS.read_text(encoding="utf-8"))
+    return {stem: _marks_of(marked[stem], ahead_px) for stem in sorted(marked)}
+
+
+def _marks_of(sides: dict[str, list[list[float]]], ahead_px: float) -> Marks:
     rows = np.array(sides["hairs"] + sides["doubtful"], float).reshape(-1, 3)
     angle = np.radians(rows[:, 2])
     ahead = rows[:, :2] + ahead_px * np.column_stack([np.cos(angle), np.sin(angle)])
@@ -124,11 +122,11 @@ def drawn(pixels: NDArray[np.uint8], hairs: Beside, width_px: int = 1400) -> NDA
 def table(photos: Path, weights: Weights, overlays: Path | None) -> str:
     """Markdown table; pictures go to the folder `overlays`, if any."""
     files, cells, total = photos_by_stem(photos), [], np.zeros(3, int)
-    for stem in sorted(json.loads(MARKS.read_text(encoding="utf-8"))):
+    for stem, marks in read_marks().items():
         if stem not in files:
             raise TrichoscanError(f"{photos}: no photo {stem}: give the folder whose photos are marked")
         photo = read_photo(files[stem])
-        hairs = beside(photo, read_marks(stem), weights)
+        hairs = beside(photo, marks, weights)
         if overlays is not None:
             overlays.mkdir(parents=True, exist_ok=True)
             cv2.imwrite(str(overlays / f"{stem}.png"), drawn(photo.pixels, hairs))

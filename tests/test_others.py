@@ -85,8 +85,9 @@ def test_a_folder_without_the_marked_photos_is_named(tmp_path: Path) -> None:
 
 
 def test_marks_point_where_they_say() -> None:
+    read = others.read_marks()
     for stem, sides in json.loads(others.MARKS.read_text(encoding="utf-8")).items():
-        marks = others.read_marks(stem)
+        marks = read[stem]
         ahead = marks.ends_px[:, 1] - marks.ends_px[:, 0]
         said = np.array([mark[2] for mark in sides["hairs"] + sides["doubtful"]])
         turned = np.degrees(np.arctan2(ahead[:, 1], ahead[:, 0])) - said
