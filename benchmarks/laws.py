@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from tables import into_page, markdown
+from tables import markdown, put_into
 
 from trichoscan.photo.quality import assess
 from trichoscan.photo.read import read_photo
@@ -122,8 +122,7 @@ def main() -> None:
     )
     print(f"{table(counts)}\n\n{said}")
     if options.photos == PHOTOS:
-        page = into_page(PAGE.read_text(encoding="utf-8"), "laws", f"{table(counts)}\n\n{said}")
-        PAGE.write_text(page, encoding="utf-8")
+        put_into(PAGE, "laws", f"{table(counts)}\n\n{said}")
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from crop_statistics import beside, describe
 from crops import LIKE_FDU, LIKE_OTHER, PhantomKind, Views, joined, phantom_views, real_views
-from tables import into_page, markdown
+from tables import markdown, put_into
 from tellers import Described, Fold, Side, Verdict, area_under_curve, tell_by_network, tell_by_trees
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -266,8 +266,7 @@ def main() -> None:
     print(text)
     (options.out / "table.md").write_text(text + "\n", encoding="utf-8")
     if others and not options.fdu_only and (options.number, options.steps) == (PHOTOS, STEPS):
-        page = PAGE.read_text(encoding="utf-8")
-        PAGE.write_text(into_page(page, MARK, text), encoding="utf-8")
+        put_into(PAGE, MARK, text)
 
 
 if __name__ == "__main__":

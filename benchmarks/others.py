@@ -21,7 +21,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from tables import into_page, markdown
+from tables import markdown, put_into
 
 from trichoscan.learn.dataset import photos_by_stem
 from trichoscan.learn.pairing import near_edge, pair_hairs, starts
@@ -154,8 +154,7 @@ def main() -> None:
     text = table(options.photos, load_weights(options.weights), options.overlays)
     print(text)
     if options.page:
-        page = into_page(options.page.read_text(encoding="utf-8"), "others", text)
-        options.page.write_text(page, encoding="utf-8")
+        put_into(options.page, "others", text)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from constellations import Ranges, Seen, as_analysis, scalp_of, visits
 from pair_figures import NOBODY, Judged, Names, Truth, judge, named_alike, summary
 from pluck import Plucked, pluck, still
-from tables import into_page, markdown
+from tables import markdown, put_into
 
 from trichoscan.learn.twins import find_twins
 from trichoscan.match.register import register
@@ -307,10 +307,7 @@ def main() -> None:
         chosen.json.write_text(text + "\n")
     print(text)
     if chosen.page:
-        page = into_page(
-            chosen.page.read_text(encoding="utf-8"), "pairs", table(figures, weights.label, chosen.side)
-        )
-        chosen.page.write_text(page, encoding="utf-8")
+        put_into(chosen.page, "pairs", table(figures, weights.label, chosen.side))
 
 
 COLUMNS = ("plucked", "drawn", "constellations, near", "constellations")

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
-from tables import into_page, markdown
+from tables import markdown, put_into
 
 from trichoscan.learn.dataset import AnnotatedPhoto, phantom_photo, read_annotated
 from trichoscan.learn.pairing import START_UM, pair_hairs, starts
@@ -131,7 +131,7 @@ def main() -> None:
     text = f"{table(options.fdu, 60, options.number)}\n\n{said}"
     print(text)
     if options.number == NUMBER:
-        PAGE.write_text(into_page(PAGE.read_text(encoding="utf-8"), "paths", text), encoding="utf-8")
+        put_into(PAGE, "paths", text)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from tables import into_page, markdown
+from tables import markdown, put_into
 
 from trichoscan.phantom.draw import draw_phantom
 from trichoscan.phantom.render import Shaft, cover
@@ -134,7 +134,7 @@ def main() -> None:
     text = table(speed(options.photos), errors)
     print(text)
     if not options.dry:
-        PAGE.write_text(into_page(PAGE.read_text(encoding="utf-8"), MARK, text), encoding="utf-8")
+        put_into(PAGE, MARK, text)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ import numpy as np
 from faults import Pixels, spoil
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
-from tables import into_page, markdown
+from tables import markdown, put_into
 
 from trichoscan.phantom.draw import Phantom, draw_phantom
 from trichoscan.photo.quality import assess
@@ -220,8 +220,7 @@ def main() -> None:
     for mark, text in tables.items():
         print(f"{text}\n")
         if fdu is not None and asked == (PHOTOS, PHANTOMS, KINDS):
-            page = into_page(PAGE.read_text(encoding="utf-8"), mark, f"{text}\n\n{said}")
-            PAGE.write_text(page, encoding="utf-8")
+            put_into(PAGE, mark, f"{text}\n\n{said}")
 
 
 if __name__ == "__main__":

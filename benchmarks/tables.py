@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 
@@ -36,6 +37,11 @@ def into_page(page: str, mark: str, text: str) -> str:
         raise ValueError(f"the page needs one {start} and, after it, one {end}")
     before, rest = page.split(start)
     return f"{before}{start}\n{text}\n{end}{rest.split(end)[1]}"
+
+
+def put_into(file: Path, mark: str, text: str) -> None:
+    """Put text into a page's file, as `into_page` does."""
+    file.write_text(into_page(file.read_text(encoding="utf-8"), mark, text), encoding="utf-8")
 
 
 def each_float(value: Any, shorten: Callable[[float], float]) -> Any:

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from ridge import is_installed, ridge_widths
-from tables import into_page, markdown
+from tables import markdown, put_into
 from width_bounds import bound_px, fitted_bound_px
 from width_scenes import HAIR_SRGB, WIDTHS_UM, Scene, draw_scene
 
@@ -212,8 +212,7 @@ def main() -> None:
     for mark, text in said.items():
         print(text)
         if photos == PHOTOS:
-            page = into_page(DOCS.read_text(encoding="utf-8"), mark, text)
-            DOCS.write_text(page, encoding="utf-8")
+            put_into(DOCS, mark, text)
 
 
 if __name__ == "__main__":

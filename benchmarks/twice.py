@@ -18,7 +18,7 @@ from itertools import permutations
 from pathlib import Path
 
 import numpy as np
-from tables import into_page, markdown
+from tables import markdown, put_into
 
 from trichoscan.learn.dataset import photos_by_stem
 from trichoscan.learn.evaluate import judge_all, summarize
@@ -140,8 +140,7 @@ def main() -> None:
     text = table(options.fdu)
     print(text)
     if options.page:
-        page = into_page(options.page.read_text(encoding="utf-8"), "twice", text)
-        options.page.write_text(page, encoding="utf-8")
+        put_into(options.page, "twice", text)
 
 
 if __name__ == "__main__":

@@ -101,6 +101,13 @@ def test_text_goes_between_the_marks_of_a_page() -> None:
             tables.into_page(damaged, "x", "new")
 
 
+def test_a_page_on_disk_takes_the_text(tmp_path: Path) -> None:
+    tables, file = load("tables"), tmp_path / "page.md"
+    file.write_text("# Größe\n<!-- x -->\nold\n<!-- /x -->\n", encoding="utf-8")
+    tables.put_into(file, "x", "20 µm")
+    assert file.read_text(encoding="utf-8") == "# Größe\n<!-- x -->\n20 µm\n<!-- /x -->\n"
+
+
 def test_the_area_under_the_curve_is_the_share_of_pairs_in_order() -> None:
     pytest.importorskip("sklearn", reason="the bench extra is not installed")
     area = load("tellers").area_under_curve
